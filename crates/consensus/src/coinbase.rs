@@ -1,0 +1,94 @@
+//! The coinbase: the one part of a block that makes new coins, bound to its height (law §7).
+
+use crate::codec::{DecodeError, Reader, count_bytes};
+use crate::constants::{MAX_COINBASE_DATA, VERSION};
+use crate::hash::derive_key;
+use crate::transaction::{ShapeError, read_outputs, write_outputs};
+use crate::{Height, Output, Txid};
+
+/// Height, at most 96 bytes of free data, any number of outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coinbase {
+    height: Height,
+    data: Vec<u8>,
+    outputs: Vec<Output>,
+}
+
+impl Coinbase {
+    /// A coinbase of version 1.
+    ///
+    /// # Errors
+    /// [`ShapeError::CoinbaseData`] for more than 96 bytes of data.
+    pub fn new(height: Height, data: Vec<u8>, outputs: Vec<Output>) -> Result<Self, ShapeError> {
+        at_most_96_bytes(data.len())?;
+        Ok(Self { height, data, outputs })
+    }
+
+    /// The height of its block.
+    #[must_use]
+    pub fn height(&self) -> Height {
+        self.height
+    }
+
+    /// Free bytes, at most 96.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// Reward and fees, spendable as (coinbase id, index) once mature.
+    #[must_use]
+    pub fn outputs(&self) -> &[Output] {
+        &self.outputs
+    }
+
+    /// derive_key("bloomcoin v1 coinbase", coinbase); its outputs are spent by it as by a txid.
+    #[must_use]
+    pub fn id(&self) -> Txid {
+        Txid(derive_key("bloomcoin v1 coinbase", &[&self.encode()]))
+    }
+
+    /// version ‖ height ‖ data ‖ outputs.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
+    /// Reads a coinbase that fills `bytes` exactly.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything but the one encoding.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let coinbase = Self::read(&mut reader)?;
+        reader.finish("coinbase")?;
+        Ok(coinbase)
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend(VERSION.to_le_bytes());
+        out.extend(self.height.0.to_le_bytes());
+        out.extend(count_bytes(self.data.len()));
+        out.extend(&self.data);
+        write_outputs(out, &self.outputs);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.version("coinbase")?;
+        let height = Height(reader.u64("coinbase height")?);
+        let length = reader.count("coinbase data", 1)?;
+        at_most_96_bytes(length)?;
+        let data = reader.bytes("coinbase data", length)?.to_vec();
+        let outputs = read_outputs(reader)?;
+        Ok(Self::new(height, data, outputs)?)
+    }
+}
+
+fn at_most_96_bytes(length: usize) -> Result<(), ShapeError> {
+    if length > MAX_COINBASE_DATA {
+        return Err(ShapeError::CoinbaseData { got: length, most: MAX_COINBASE_DATA });
+    }
+    Ok(())
+}

@@ -1,0 +1,280 @@
+//! Transactions: outpoints spent, outputs made, one signature per input, no script (law §7).
+
+use std::fmt;
+
+use secp256k1::XOnlyPublicKey;
+
+use crate::codec::{DecodeError, Reader, count_bytes};
+use crate::constants::{OUTPOINT_BYTES, OUTPUT_BYTES, SIGNATURE_BYTES, VERSION};
+use crate::hash::derive_key;
+use crate::{Amount, Height, Txid, Wtxid};
+
+/// Counts that no transaction or coinbase may have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShapeError {
+    /// n = 0.
+    #[error("transaction without inputs: got 0, expected at least 1")]
+    NoInputs,
+    /// m = 0 in a transaction.
+    #[error("transaction without outputs: got 0, expected at least 1")]
+    NoOutputs,
+    /// Signatures that do not match the inputs one by one.
+    #[error("signature count: got {got}, expected {expected}, one for each input")]
+    SignatureCount {
+        /// Signatures given.
+        got: usize,
+        /// Inputs.
+        expected: usize,
+    },
+    /// k > 96 in a coinbase.
+    #[error("coinbase data too long: got {got} bytes, expected at most {most}")]
+    CoinbaseData {
+        /// Bytes given.
+        got: usize,
+        /// [`crate::constants::MAX_COINBASE_DATA`].
+        most: usize,
+    },
+}
+
+/// Which output of which transaction or coinbase. Ordered by the bytes of the id, then by index as a number, as the
+/// inputs of a transaction must stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Outpoint {
+    /// The txid, or the id of a coinbase.
+    pub txid: Txid,
+    /// Position among its outputs, from 0.
+    pub index: u32,
+}
+
+impl fmt::Display for Outpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.txid, self.index)
+    }
+}
+
+/// The x coordinate of a BIP-340 public key. Any 32 bytes can stand here; an output may only be created with one that is
+/// on the curve.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OutputKey(pub [u8; 32]);
+
+impl OutputKey {
+    /// The curve point, if x is below the field's prime and on the curve.
+    #[must_use]
+    pub fn point(&self) -> Option<XOnlyPublicKey> {
+        XOnlyPublicKey::from_byte_array(self.0).ok()
+    }
+}
+
+impl fmt::Display for OutputKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for OutputKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OutputKey({self})")
+    }
+}
+
+/// An amount that the holder of a key may spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Output {
+    /// More than 0 by the rules.
+    pub amount: Amount,
+    /// On the curve by the rules.
+    pub key: OutputKey,
+}
+
+impl Output {
+    /// amount ‖ key.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; OUTPUT_BYTES] {
+        let mut bytes = [0; OUTPUT_BYTES];
+        let (amount, key) = bytes.split_at_mut(8);
+        amount.copy_from_slice(&self.amount.units().to_le_bytes());
+        key.copy_from_slice(&self.key.0);
+        bytes
+    }
+
+    /// Reads amount ‖ key; every 40 bytes are one.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; OUTPUT_BYTES]) -> Self {
+        let mut reader = Reader::new(bytes);
+        Self::read(&mut reader).expect("40 bytes are an output")
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let amount = Amount::from_units(reader.u64("output amount")?);
+        Ok(Self { amount, key: OutputKey(reader.array("output key")?) })
+    }
+}
+
+/// count ‖ outputs, as in a body and in a coinbase.
+pub(crate) fn write_outputs(out: &mut Vec<u8>, outputs: &[Output]) {
+    out.extend(count_bytes(outputs.len()));
+    out.extend(outputs.iter().flat_map(Output::to_bytes));
+}
+
+pub(crate) fn read_outputs(reader: &mut Reader<'_>) -> Result<Vec<Output>, DecodeError> {
+    let count = reader.count("output", OUTPUT_BYTES)?;
+    (0..count).map(|_| Output::read(reader)).collect()
+}
+
+/// What a transaction's signatures sign: all of it but themselves. At least one input and one output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    not_before: Height,
+    inputs: Vec<Outpoint>,
+    outputs: Vec<Output>,
+}
+
+impl Body {
+    /// A body of version 1.
+    ///
+    /// # Errors
+    /// [`ShapeError`] without inputs or without outputs. That inputs ascend is a rule, see
+    /// [`crate::rules::isolation::check_transaction`].
+    pub fn new(not_before: Height, inputs: Vec<Outpoint>, outputs: Vec<Output>) -> Result<Self, ShapeError> {
+        at_least_one_input(inputs.len())?;
+        at_least_one_output(outputs.len())?;
+        Ok(Self { not_before, inputs, outputs })
+    }
+
+    /// The first height at which a block may hold the transaction.
+    #[must_use]
+    pub fn not_before(&self) -> Height {
+        self.not_before
+    }
+
+    /// What is spent, at least one.
+    #[must_use]
+    pub fn inputs(&self) -> &[Outpoint] {
+        &self.inputs
+    }
+
+    /// What is made, at least one.
+    #[must_use]
+    pub fn outputs(&self) -> &[Output] {
+        &self.outputs
+    }
+
+    /// version ‖ not_before ‖ inputs ‖ outputs.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
+    /// derive_key("bloomcoin v1 txid", body).
+    #[must_use]
+    pub fn txid(&self) -> Txid {
+        Txid(derive_key("bloomcoin v1 txid", &[&self.encode()]))
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend(VERSION.to_le_bytes());
+        out.extend(self.not_before.0.to_le_bytes());
+        out.extend(count_bytes(self.inputs.len()));
+        for input in &self.inputs {
+            out.extend(input.txid.0);
+            out.extend(input.index.to_le_bytes());
+        }
+        write_outputs(out, &self.outputs);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.version("transaction")?;
+        let not_before = Height(reader.u64("not_before")?);
+        let count = reader.count("input", OUTPOINT_BYTES)?;
+        at_least_one_input(count)?;
+        let input = |_| Ok(Outpoint { txid: Txid(reader.array("input txid")?), index: reader.u32("input index")? });
+        let inputs = (0..count).map(input).collect::<Result<_, DecodeError>>()?;
+        let outputs = read_outputs(reader)?;
+        Ok(Self::new(not_before, inputs, outputs)?)
+    }
+}
+
+/// A body with one BIP-340 signature for each of its inputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    body: Body,
+    signatures: Vec<[u8; SIGNATURE_BYTES]>,
+}
+
+impl Transaction {
+    /// A transaction; whether its signatures are good is a rule, see [`crate::signing::check_signatures`].
+    ///
+    /// # Errors
+    /// [`ShapeError::SignatureCount`] unless there is one signature for each input.
+    pub fn new(body: Body, signatures: Vec<[u8; SIGNATURE_BYTES]>) -> Result<Self, ShapeError> {
+        if signatures.len() != body.inputs.len() {
+            return Err(ShapeError::SignatureCount { got: signatures.len(), expected: body.inputs.len() });
+        }
+        Ok(Self { body, signatures })
+    }
+
+    /// All but the signatures.
+    #[must_use]
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// One for each input, in their order.
+    #[must_use]
+    pub fn signatures(&self) -> &[[u8; SIGNATURE_BYTES]] {
+        &self.signatures
+    }
+
+    /// The body's id, by which its outputs are spent; the signatures don't change it.
+    #[must_use]
+    pub fn txid(&self) -> Txid {
+        self.body.txid()
+    }
+
+    /// derive_key("bloomcoin v1 wtxid", txid ‖ signatures): what a block commits to.
+    #[must_use]
+    pub fn wtxid(&self) -> Wtxid {
+        Wtxid(derive_key("bloomcoin v1 wtxid", &[&self.txid().0, self.signatures.as_flattened()]))
+    }
+
+    /// body ‖ signatures.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
+    /// Reads a transaction that fills `bytes` exactly.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything but the one encoding.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let transaction = Self::read(&mut reader)?;
+        reader.finish("transaction")?;
+        Ok(transaction)
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        self.body.write(out);
+        out.extend(self.signatures.as_flattened());
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let body = Body::read(reader)?;
+        let signatures = (0..body.inputs.len()).map(|_| reader.array("signature")).collect::<Result<_, _>>()?;
+        Ok(Self::new(body, signatures)?)
+    }
+}
+
+// n, m ≥ 1 (law §7).
+fn at_least_one_input(count: usize) -> Result<(), ShapeError> {
+    if count == 0 { Err(ShapeError::NoInputs) } else { Ok(()) }
+}
+
+fn at_least_one_output(count: usize) -> Result<(), ShapeError> {
+    if count == 0 { Err(ShapeError::NoOutputs) } else { Ok(()) }
+}
