@@ -1,0 +1,322 @@
+//! The chain as its users see it: opening, and everything that can be asked.
+
+use std::path::{Path, PathBuf};
+
+use bloom_consensus::difficulty::next_difficulty;
+use bloom_consensus::{
+    Block, BlockHash, Coin, CoinView, Difficulty, Header, Height, Outpoint, Params, Parent, Timestamp, Work,
+};
+use bloom_kernel::{Backend, Solo};
+
+use crate::branch;
+use crate::error::StoreError;
+use crate::failpoints::kill_point;
+use crate::ledger::{Branch, Ledger};
+use crate::store::{Directory, Entry, MemoryStore};
+use crate::waiting::{ORPHANS, Pool, SET_ASIDE};
+
+/// How a chain is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Memory for pages of the file, in bytes.
+    pub cache_bytes: usize,
+    /// What proofs are re-run on.
+    pub backend: Backend,
+    /// Blocks per commit. 1 makes every block durable before [`Chain::accept`] returns; an initial load takes 64 and
+    /// calls [`Chain::flush`] at its end: what was not flushed may be gone after a kill.
+    pub blocks_per_commit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache_bytes: 8 << 20, backend: Backend::detect(), blocks_per_commit: 1 }
+    }
+}
+
+/// The last block of the active branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// Its hash.
+    pub hash: BlockHash,
+    /// Its height.
+    pub height: Height,
+    /// The work of its branch, genesis included.
+    pub work: Work,
+    /// When it was made.
+    pub timestamp: Timestamp,
+    /// Its own difficulty, not the next one's.
+    pub difficulty: Difficulty,
+}
+
+impl Tip {
+    /// The tip as the parent of a draft.
+    #[must_use]
+    pub fn as_parent(&self) -> Parent {
+        Parent { hash: self.hash, height: self.height }
+    }
+
+    pub(crate) fn new(hash: BlockHash, entry: &Entry) -> Self {
+        let template = entry.header.template;
+        Self {
+            hash,
+            height: template.height,
+            work: entry.work,
+            timestamp: template.timestamp,
+            difficulty: template.difficulty,
+        }
+    }
+}
+
+/// What a miner must know of the next block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TemplateFacts {
+    /// The tip's hash.
+    pub parent: BlockHash,
+    /// One above the tip's.
+    pub height: Height,
+    /// What the ancestors demand.
+    pub difficulty: Difficulty,
+    /// The first second after the tip's.
+    pub min_timestamp: Timestamp,
+}
+
+/// A block without a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// Its hash.
+    pub hash: BlockHash,
+    /// Its height.
+    pub height: Height,
+    /// The work of its branch.
+    pub work: Work,
+    /// What is known about its branch.
+    pub status: LeafStatus,
+}
+
+/// What is known about a branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeafStatus {
+    /// It is the chain.
+    Active,
+    /// It has no more work than the chain: its spending was not, or not to its end, judged.
+    Side,
+    /// A block in it is invalid.
+    Condemned,
+}
+
+/// All blocks known, which of them are the chain, and what is unspent at its tip.
+pub struct Chain {
+    pub(crate) ledger: Ledger,
+    pub(crate) params: Params,
+    pub(crate) solo: Solo,
+    pub(crate) tip: Tip,
+    pub(crate) orphans: Pool,
+    pub(crate) set_aside: Pool,
+    pub(crate) blocks_per_commit: usize,
+    /// Blocks written since the last commit.
+    pub(crate) pending: usize,
+    /// The store failed: what is in memory may be ahead of it.
+    pub(crate) closed: bool,
+    // Declared last: unlocked after the store is closed.
+    _directory: Option<Directory>,
+}
+
+impl Chain {
+    /// Opens the chain in a directory, or begins one there with the network's genesis.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a chain that is there is left as it was.
+    pub fn open(dir: &Path, params: &Params, options: Options) -> Result<Self, StoreError> {
+        let directory = Directory::lock(dir, options.cache_bytes)?;
+        if !directory.has_chain()? {
+            kill_point!("create.before-genesis");
+            let path = directory.chain_path();
+            begin(Ledger::empty(directory.build(&params.network_id)?, path), params)?;
+            directory.put_in_place()?;
+        }
+        Self::open_in(directory, params, options)
+    }
+
+    /// Begins a chain that ends with the process.
+    ///
+    /// # Errors
+    /// None of a store in memory.
+    pub fn in_memory(params: &Params, options: Options) -> Result<Self, StoreError> {
+        let ledger = begin(Ledger::empty(Box::new(MemoryStore::default()), PathBuf::from("memory")), params)?;
+        Self::over(ledger, None, params, options)
+    }
+
+    pub(crate) fn open_in(directory: Directory, params: &Params, options: Options) -> Result<Self, StoreError> {
+        let store = directory.open(&params.network_id)?;
+        let mut ledger = Ledger::open(store, directory.chain_path())?;
+        ledger.commit()?; // nothing but the mark
+        Self::over(ledger, Some(directory), params, options)
+    }
+
+    pub(crate) fn over(
+        ledger: Ledger,
+        directory: Option<Directory>,
+        params: &Params,
+        options: Options,
+    ) -> Result<Self, StoreError> {
+        let hash = ledger.tip()?;
+        let tip = Tip::new(hash, &ledger.known_entry(&hash)?);
+        Ok(Self {
+            ledger,
+            params: params.clone(),
+            solo: Solo::new(options.backend),
+            tip,
+            orphans: Pool::new(ORPHANS),
+            set_aside: Pool::new(SET_ASIDE),
+            blocks_per_commit: options.blocks_per_commit.max(1),
+            pending: 0,
+            closed: false,
+            _directory: directory,
+        })
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// The last block of the chain.
+    #[must_use]
+    pub fn tip(&self) -> Tip {
+        self.tip
+    }
+
+    /// What the next block must be.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn template_facts(&self) -> Result<TemplateFacts, StoreError> {
+        Ok(TemplateFacts {
+            parent: self.tip.hash,
+            height: Height(self.tip.height.0 + 1),
+            difficulty: self.next_difficulty()?,
+            min_timestamp: Timestamp(self.tip.timestamp.0 + 1),
+        })
+    }
+
+    /// The difficulty of the next block.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn next_difficulty(&self) -> Result<Difficulty, StoreError> {
+        next_difficulty(&self.params, self.tip.height, &self.ancestors())
+    }
+
+    /// The ancestors of the next block, for [`bloom_consensus::Draft::child`].
+    #[must_use]
+    pub fn ancestors(&self) -> Branch<'_> {
+        self.ledger.branch(self.tip.hash, self.tip.height)
+    }
+
+    /// The header of a block on any branch, condemned ones included.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn header(&self, hash: &BlockHash) -> Result<Option<Header>, StoreError> {
+        Ok(self.ledger.entry(hash)?.map(|entry| entry.header))
+    }
+
+    /// A block on any branch; condemned ones are not kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn block(&self, hash: &BlockHash) -> Result<Option<Block>, StoreError> {
+        match self.ledger.entry(hash)? {
+            Some(entry) => self.ledger.block(hash, &entry),
+            None => Ok(None),
+        }
+    }
+
+    /// The chain's block at a height.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn hash_at(&self, height: Height) -> Result<Option<BlockHash>, StoreError> {
+        self.ledger.hash_at(height)
+    }
+
+    /// Whether a block is on the chain.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_active(&self, hash: &BlockHash) -> Result<bool, StoreError> {
+        match self.ledger.entry(hash)? {
+            Some(entry) => self.ledger.is_active(hash, entry.height()),
+            None => Ok(false),
+        }
+    }
+
+    /// An output that is unspent at the tip.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn coin(&self, outpoint: &Outpoint) -> Result<Option<Coin>, StoreError> {
+        self.ledger.coin(outpoint)
+    }
+
+    /// A hash of the set of unspent outputs: equal if and only if the sets are.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn state_digest(&self) -> Result<[u8; 32], StoreError> {
+        self.ledger.coins_digest()
+    }
+
+    /// The last blocks of all branches, most work first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn leaves(&self) -> Result<Vec<Leaf>, StoreError> {
+        let mut leaves = Vec::new();
+        for hash in self.ledger.leaves()? {
+            let entry = self.ledger.known_entry(&hash)?;
+            let status = match (hash == self.tip.hash, entry.condemned) {
+                (true, _) => LeafStatus::Active,
+                (false, false) => LeafStatus::Side,
+                (false, true) => LeafStatus::Condemned,
+            };
+            leaves.push(Leaf { hash, height: entry.height(), work: entry.work, status });
+        }
+        leaves.sort_by_key(|leaf| std::cmp::Reverse(leaf.work));
+        Ok(leaves)
+    }
+
+    /// How many blocks wait for a parent and how many for the clock.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.orphans.len(), self.set_aside.len())
+    }
+
+    /// Makes everything accepted so far durable. Needed only with [`Options::blocks_per_commit`] above 1.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        if self.closed {
+            return Err(StoreError::Closed);
+        }
+        self.ledger.commit().inspect_err(|_| self.closed = true)?;
+        self.pending = 0;
+        Ok(())
+    }
+}
+
+/// Files genesis as the first block and the tip.
+pub(crate) fn begin(mut ledger: Ledger, params: &Params) -> Result<Ledger, StoreError> {
+    let genesis = &params.genesis;
+    let hash = genesis.hash();
+    let header = genesis.header;
+    let work = Work::ZERO.plus(header.template.difficulty);
+    let entry = Entry { header, work, arrival: 0, condemned: false };
+    ledger.add(&hash, &entry, Some(&genesis.encode()))?;
+    // Genesis makes no outputs (law §6), so there is nothing that a rule could object to.
+    branch::apply(&mut ledger, &hash, Height::GENESIS, Default::default())?;
+    ledger.commit()?;
+    Ok(ledger)
+}

@@ -1,0 +1,28 @@
+//! The chain on disk: blocks arrive in any order, the valid branch with most work is the chain, and what is unspent at
+//! its tip is kept beside it, all in one redb file (law §4 to §7).
+//!
+//! - [`Chain`] is opened on a directory, takes blocks ([`Chain::accept`]) and answers questions. It is used by one
+//!   thread at a time; sharing it is its owner's business.
+//! - Everything that one block changes, a reorganisation of any length included, is one atomic commit: it is durable
+//!   when `accept` returns, and after a kill at any moment the store is as before it or as after it.
+//! - [`Chain::reindex`] rebuilds a damaged file from whatever blocks are found in it, [`Chain::verify`] judges
+//!   everything stored anew.
+//! - Nothing here reads a clock: `now` is an argument.
+
+mod accept;
+mod branch;
+mod chain;
+mod error;
+pub mod failpoints;
+mod ledger;
+mod reindex;
+mod store;
+mod verify;
+mod waiting;
+
+pub use accept::{Accepted, Followed, Outcome};
+pub use chain::{Chain, Leaf, LeafStatus, Options, TemplateFacts, Tip};
+pub use error::{AcceptError, StoreError, VerifyError};
+pub use ledger::Branch;
+pub use reindex::{ReindexProgress, Reindexed};
+pub use verify::{Verified, VerifyProgress};

@@ -1,0 +1,105 @@
+//! A store rebuilt from the blocks that are found in its file, however damaged that is.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use bloom_consensus::{Block, BlockHash, Height, NetworkId, Params};
+
+use crate::accept::Arrival;
+use crate::chain::{Chain, Options, begin};
+use crate::error::{AcceptError, StoreError};
+use crate::failpoints::kill_point;
+use crate::ledger::Ledger;
+use crate::store::{Directory, Salvage};
+
+/// How far a reindex is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReindexProgress {
+    /// Blocks judged.
+    pub done: u64,
+    /// Blocks found.
+    pub total: u64,
+}
+
+/// What a reindex came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reindexed {
+    /// Blocks found in the old file.
+    pub found: u64,
+    /// Those of them that are not in the new file: their header breaks a rule or their parent was not found.
+    pub left_out: u64,
+    /// The block stored last, if it was not found.
+    pub lost: Option<BlockHash>,
+    /// Where the old file is kept.
+    pub kept: PathBuf,
+}
+
+/// Blocks per commit while nothing is announced.
+const BULK: usize = 64;
+
+impl Chain {
+    /// Rebuilds headers, heights, unspent outputs and the tip from the stored blocks, each judged anew but for the
+    /// clock, in the order of their arrival, so that the same tip wins a tie. The file is searched for blocks byte by
+    /// byte, so it may be damaged; it is kept beside the new one. That a block was condemned is forgotten with its
+    /// body: should it come again, it is judged again.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the old file stays in place.
+    pub fn reindex(
+        dir: &Path,
+        params: &Params,
+        options: Options,
+        progress: &mut dyn FnMut(ReindexProgress),
+    ) -> Result<(Self, Reindexed), StoreError> {
+        let directory = Directory::lock(dir, options.cache_bytes)?;
+        let marked = directory.marked()?;
+        let mut salvage = Salvage::open(&directory.chain_path())?;
+        let mut found = salvage.find()?;
+        // Two blocks share a number if one of them was never committed: the one that is marked goes first.
+        found.sort_by_key(|found| (found.arrival, Some(found.hash) != marked));
+        let mut seen = BTreeSet::new();
+        found.retain(|found| seen.insert(found.hash));
+        kill_point!("reindex.before-build");
+
+        let ledger = begin(Ledger::empty(directory.build(&params.network_id)?, directory.chain_path()), params)?;
+        let mut rebuilt = Self::over(ledger, None, params, Options { blocks_per_commit: BULK, ..options })?;
+        let total = found.len() as u64;
+        for (done, found) in (1..).zip(&found) {
+            let block = salvage.read(found)?;
+            rebuilt.refile(&block, &directory)?;
+            kill_point!("reindex.while-building");
+            progress(ReindexProgress { done, total });
+        }
+        rebuilt.flush()?;
+        if rebuilt.ledger.next_arrival() == 1 && total != 1 {
+            let what = format!("{total} blocks were found in it, none that stands on this network's genesis");
+            return Err(StoreError::Corrupted { path: directory.chain_path(), what });
+        }
+        let lost = match marked {
+            Some(hash) if rebuilt.ledger.entry(&hash)?.is_none() => Some(hash),
+            _ => None,
+        };
+        let left_out = total.saturating_sub(rebuilt.ledger.next_arrival());
+        drop(rebuilt);
+
+        kill_point!("reindex.before-rename");
+        let kept = directory.keep_old(lost.is_some())?;
+        directory.put_in_place()?;
+        kill_point!("reindex.after-rename");
+        let chain = Self::open_in(directory, params, options)?;
+        Ok((chain, Reindexed { found: total, left_out, lost, kept }))
+    }
+
+    /// Takes a block of the old file; that it is refused is not an error here.
+    fn refile(&mut self, block: &Block, directory: &Directory) -> Result<(), StoreError> {
+        let hash = block.hash();
+        if block.header.template.height == Height::GENESIS && hash.0 != self.params.network_id.0 {
+            let (path, got) = (directory.chain_path(), NetworkId(hash.0));
+            return Err(StoreError::OtherNetwork { path, got, expected: self.params.network_id });
+        }
+        match self.take(Arrival { hash, block, source: 0, now: None }) {
+            Err(AcceptError::Store(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
