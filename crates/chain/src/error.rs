@@ -72,6 +72,14 @@ pub enum StoreError {
         /// What was found.
         what: String,
     },
+    /// A reindex found no block above genesis.
+    #[error("{}: {found} blocks were found in it, none that stands on this network's genesis; it was left as it is: restore a copy of it, or move it and its mark away to begin anew", path.display())]
+    Hopeless {
+        /// The file.
+        path: PathBuf,
+        /// Blocks found, those included that stand on a lost one.
+        found: u64,
+    },
     /// Any other failure of the system.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {

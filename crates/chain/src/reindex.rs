@@ -72,8 +72,7 @@ impl Chain {
         }
         rebuilt.flush()?;
         if rebuilt.ledger.next_arrival() == 1 && total != 1 {
-            let what = format!("{total} blocks were found in it, none that stands on this network's genesis");
-            return Err(StoreError::Corrupted { path: directory.chain_path(), what });
+            return Err(StoreError::Hopeless { path: directory.chain_path(), found: total });
         }
         let lost = match marked {
             Some(hash) if rebuilt.ledger.entry(&hash)?.is_none() => Some(hash),

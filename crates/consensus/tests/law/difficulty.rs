@@ -1,4 +1,5 @@
-//! Retargets: which ancestors they read, what majorities can do to them, and extremes (attacks 9 to 11).
+//! Retargets: which ancestors they read, what majorities and hash that comes and goes can do to them, and extremes
+//! (attacks 9 to 12).
 
 use bloom_consensus::difficulty::{asert_phi, golden, next_difficulty};
 use bloom_consensus::{Ancestor, Ancestors, Difficulty, Height, Params, Retarget, Timestamp};
@@ -127,6 +128,50 @@ fn every_second_of_chain_time_is_measured_once() {
     });
     assert_eq!(spans[0].0, 0);
     assert!(spans.windows(2).all(|pair| pair[0].1 == pair[1].0), "{spans:?}");
+}
+
+/// Hours from the moment at which the hash rate changes to `numerator/denominator` of what it was, in the middle of an
+/// interval, until difficulty stays within a tenth of what the new rate deserves. Every block takes the time that it is
+/// expected to take.
+fn hours_until_settled(retarget: Retarget, numerator: u128, denominator: u128) -> u64 {
+    let (rule, before) = (params(retarget), 1_u128 << 44);
+    let after = before * numerator / denominator;
+    let (mut branch, mut millis) = (Branch::default(), 0);
+    branch.push(0, q24(before));
+    let (mut changed, mut settled) = (0, 0);
+    for height in 1..3_000 {
+        let difficulty = next_difficulty(&rule, branch.tip(), &branch).expect("in memory").q24();
+        let rate = if height < 430 { before } else { after };
+        millis += 420_000 * difficulty / rate;
+        let now = u64::try_from(millis / 1_000).expect("a time");
+        branch.push(now.max(branch.ancestors[branch.tip().0 as usize].timestamp.0 + 1), q24(difficulty));
+        if height < 430 {
+            changed = now;
+        } else if difficulty.abs_diff(after) > after / 10 {
+            settled = now;
+        }
+    }
+    settled.saturating_sub(changed) / 3_600
+}
+
+#[test]
+fn hash_that_arrives_leaves_or_was_misjudged_at_the_start_is_followed() {
+    // Ten times, a hundred times and a thousand times the hash rate, and the same gone again. The golden rule follows
+    // arrivals within two days and is slow when miners leave: that is its price (law §8).
+    let days = 24;
+    for (numerator, denominator, golden, asert_phi) in [
+        (10, 1, 34, 33),
+        (100, 1, 25, 35),
+        (1_000, 1, 31, 35),
+        (1, 10, 7 * days, 3 * days),
+        (1, 100, 52 * days, 5 * days),
+        (1, 1_000, 502 * days, 6 * days),
+    ] {
+        for (retarget, most) in [(Retarget::Golden, golden), (Retarget::AsertPhi, asert_phi)] {
+            let hours = hours_until_settled(retarget, numerator, denominator);
+            assert!(hours <= most, "{retarget}, {numerator}/{denominator}: {hours} h instead of at most {most} h");
+        }
+    }
 }
 
 /// Ancestors of any time at any height.

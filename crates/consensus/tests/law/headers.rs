@@ -207,6 +207,7 @@ fn clocks_and_timestamps_at_their_extremes() {
     let [zero, last] = [0, u64::MAX].map(Timestamp);
     assert_eq!(clock::judge(zero, last), ClockVerdict::Fine);
     assert_eq!(clock::judge(zero, zero), ClockVerdict::Fine);
+    assert_eq!(clock::judge(zero, Timestamp(1_700_000_000)), ClockVerdict::Fine);
     assert_eq!(clock::judge(last, last), ClockVerdict::Fine);
     assert_eq!(clock::judge(last, zero), ClockVerdict::Dropped { ahead_secs: u64::MAX });
 }

@@ -1,0 +1,231 @@
+//! `bloom mine`: blocks on the chain in the data directory, with a live line while they grow.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use bloom_chain::Chain;
+use bloom_consensus::{Amount, Block, Difficulty, Height, OutputKey, Params, address, reward};
+use bloom_miner::energy::{EnergyMeter, Source};
+use bloom_miner::{Clock, MinerConfig, MiningEvent, OnChain, Pace, Snapshot, Summary, estimate, mining_loop};
+use serde_json::json;
+
+use crate::cli::MineArgs;
+use crate::context::{backend, open_chain, stop_on_interrupt, threads, usage};
+use crate::key::own_key;
+use crate::live::{LiveLine, count, seconds, si};
+use crate::output::{note, result};
+
+pub(crate) fn run(args: &MineArgs) -> Result<()> {
+    let (params, directory) = args.place.resolve()?;
+    let address_key = args.address.as_deref().map(|text| address::decode(&params.address_prefix, text));
+    let address_key = address_key.transpose().map_err(|error| usage(format!("--address: {error}")))?;
+    let config =
+        MinerConfig { threads: threads(args.threads), backend: backend(args.backend)?, ..MinerConfig::default() };
+    let mut chain = open_chain(&directory, &params, config.backend)?;
+    let payout = match address_key {
+        Some(key) => key,
+        None => own_key(&directory)?,
+    };
+    let stop = stop_on_interrupt()?;
+    let mut report = Report::new(args, &params, &chain, payout)?;
+    report.begin(&config, &directory.display().to_string())?;
+    let mut broken = Ok(());
+    let done =
+        mining_loop(&config, &mut OnChain::new(&mut chain, payout), pace(args, &params), args.blocks, &stop, |event| {
+            if let Err(error) = report.event(&event)
+                && broken.is_ok()
+            {
+                broken = Err(error); // nobody reads any more: finish as if asked to
+                stop.stop();
+            }
+        });
+    let summary = done?;
+    broken?;
+    report.end(&summary, &chain)
+}
+
+/// A block a second on dev, unless told otherwise; as fast as they come elsewhere. At pace 0 dev's blocks are a second
+/// apart by their own time, so that any number can be made at once.
+fn pace(args: &MineArgs, params: &Params) -> Pace {
+    let is_dev = *params == Params::dev();
+    let secs = args.pace.unwrap_or(u32::from(is_dev));
+    let clock = if is_dev && secs == 0 { Clock::AfterParent } else { Clock::System };
+    Pace { at_least: Duration::from_secs(secs.into()), clock }
+}
+
+/// Below 64 the attempts in flight are a fair part of those that a block takes.
+const LEAST_DIFFICULTY_OF_LUCK: u128 = 64 << 24;
+
+/// What mining looks like from outside.
+struct Report {
+    json: bool,
+    live: LiveLine,
+    address: String,
+    network: String,
+    energy: EnergyMeter,
+    began: Instant,
+    /// Since when the present block is being looked for, and the rounds that were done by then.
+    block_began: (Instant, u64),
+    height: Height,
+    difficulty: Difficulty,
+    /// Rounds that the blocks so far would have taken on average.
+    expected_rounds: f64,
+    /// Rounds done by the last block.
+    rounds_at_last_block: u64,
+    earned: Amount,
+}
+
+impl Report {
+    fn new(args: &MineArgs, params: &Params, chain: &Chain, payout: OutputKey) -> Result<Self> {
+        let facts = chain.template_facts()?;
+        Ok(Self {
+            json: args.json,
+            live: LiveLine::new(!args.json),
+            address: address::encode(&params.address_prefix, &payout)?,
+            network: params.name.clone(),
+            energy: EnergyMeter::start(args.watts),
+            began: Instant::now(),
+            block_began: (Instant::now(), 0),
+            height: facts.height,
+            difficulty: facts.difficulty,
+            expected_rounds: 0.0,
+            rounds_at_last_block: 0,
+            earned: Amount::ZERO,
+        })
+    }
+
+    fn begin(&self, config: &MinerConfig, directory: &str) -> Result<()> {
+        let Self { network, address, .. } = self;
+        let (threads, backend) = (config.threads, config.backend);
+        let last = self.height.0 - 1;
+        if self.json {
+            let start = json!({"event": "start", "network": network, "height": last, "address": address,
+                "threads": threads, "backend": backend.name(), "data_dir": directory});
+            return Ok(result(start)?);
+        }
+        note(format_args!("{network} at height {last} in {directory}"));
+        note(format_args!("paying {address}, {threads} threads, {backend}; Ctrl-C ends"));
+        Ok(())
+    }
+
+    fn event(&mut self, event: &MiningEvent<'_>) -> Result<()> {
+        match *event {
+            MiningEvent::Started { height, difficulty } => {
+                if height != self.height || self.height.0 == 1 {
+                    self.block_began = (Instant::now(), self.rounds_at_last_block);
+                }
+                (self.height, self.difficulty) = (height, difficulty);
+            }
+            MiningEvent::Progress(total) => self.live.show(|| self.line(total)),
+            MiningEvent::Ahead { secs } => {
+                self.say(&json!({"event": "ahead", "wait_secs": secs}), || {
+                    format!("the next block would be more than 840 s ahead of the clock: waiting {secs} s")
+                })?;
+            }
+            MiningEvent::NewTip => self.say(&json!({"event": "new_tip"}), || "a new tip: starting over".to_owned())?,
+            MiningEvent::Mined { block, total } => self.mined(block, total)?,
+        }
+        Ok(())
+    }
+
+    fn mined(&mut self, block: &Block, total: &Snapshot) -> Result<()> {
+        let template = block.header.template;
+        let rounds = total.rounds - self.rounds_at_last_block;
+        self.rounds_at_last_block = total.rounds;
+        self.expected_rounds += estimate::rounds_per_block(template.difficulty);
+        self.earned = self.earned.checked_add(reward::reward(template.height)).unwrap_or(self.earned);
+        self.live.clear();
+        let (hash, seal) = (block.hash(), block.header.seal);
+        if self.json {
+            return Ok(result(json!({"event": "block", "height": template.height.0, "hash": hash.to_string(),
+                "timestamp": template.timestamp.0, "difficulty_q24": template.difficulty.q24().to_string(),
+                "bloom_end": seal.bloom_end, "nonce": seal.nonce, "extra_nonce": seal.extra_nonce.to_string(),
+                "rounds": rounds}))?);
+        }
+        Ok(result(format_args!(
+            "block {:>6}  {hash}  bloomed at round {}, {} rounds in all",
+            template.height,
+            seal.bloom_end,
+            count(rounds)
+        ))?)
+    }
+
+    /// Height, r of an attempt in flight, rates, luck, time to the next block expected and elapsed.
+    fn line(&self, total: &Snapshot) -> String {
+        let elapsed = self.began.elapsed().as_secs_f64();
+        let rate = total.rounds as f64 / elapsed;
+        let expected = estimate::rounds_per_block(self.difficulty) / rate;
+        let r = total.in_flight.map_or("-".to_owned(), |(round, r)| format!("{r:.3} at round {round}"));
+        let (since, _) = self.block_began;
+        format!(
+            "height {}  r {r}  {} rounds/s  {} blooms/s  luck {}  next block in {} on average, {} so far",
+            self.height,
+            si(rate),
+            si(total.blooms as f64 / elapsed),
+            self.luck(),
+            seconds(expected),
+            seconds(since.elapsed().as_secs_f64()),
+        )
+    }
+
+    /// Rounds that the blocks were worth on average, over the rounds that they took: above 100 % is lucky. Nothing is
+    /// said where a block is so easy that most rounds are those of attempts that it cut off.
+    fn luck(&self) -> String {
+        match self.rounds_at_last_block {
+            0 => "-".to_owned(),
+            _ if self.difficulty.q24() < LEAST_DIFFICULTY_OF_LUCK => "-".to_owned(),
+            rounds => format!("{:.0} %", 100.0 * self.expected_rounds / rounds as f64),
+        }
+    }
+
+    fn end(&mut self, summary: &Summary, chain: &Chain) -> Result<()> {
+        self.live.clear();
+        let tip = chain.tip();
+        let elapsed = self.began.elapsed().as_secs_f64();
+        let Snapshot { rounds, blooms, .. } = summary.total;
+        let joules = self.energy.joules();
+        if self.json {
+            return Ok(result(json!({"event": "end", "blocks": summary.blocks, "height": tip.height.0,
+                "tip": tip.hash.to_string(), "rounds": rounds, "blooms": blooms, "seconds": elapsed,
+                "joules": joules.map(|(joules, _)| joules),
+                "joules_source": joules.map(|(_, source)| source_name(source))}))?);
+        }
+        note(format_args!(
+            "{} blocks in {}, {} rounds, {} blooms, luck {}; {} BLOOM to {}; the tip is {} at height {}",
+            summary.blocks,
+            seconds(elapsed),
+            count(rounds),
+            count(blooms),
+            self.luck(),
+            self.earned,
+            self.address,
+            tip.hash,
+            tip.height
+        ));
+        if let Some((joules, source)) = joules {
+            let each = if rounds == 0 { 0.0 } else { joules / rounds as f64 };
+            note(format_args!("{} ({}), {} a round", joule(joules), source_name(source), joule(each)));
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, event: &serde_json::Value, text: impl FnOnce() -> String) -> Result<()> {
+        if self.json {
+            return Ok(result(event)?);
+        }
+        self.live.clear();
+        note(text());
+        Ok(())
+    }
+}
+
+fn joule(joules: f64) -> String {
+    format!("{}J", si(joules))
+}
+
+fn source_name(source: Source) -> &'static str {
+    match source {
+        Source::Rapl => "measured by RAPL",
+        Source::Estimate => "estimated from the watts given",
+    }
+}

@@ -1,0 +1,11 @@
+//! One file a subcommand.
+
+pub(crate) mod attempt;
+pub(crate) mod bench;
+pub(crate) mod chain;
+pub(crate) mod estimate;
+pub(crate) mod genesis;
+pub(crate) mod mine;
+pub(crate) mod shell;
+pub(crate) mod vectors;
+pub(crate) mod verify;

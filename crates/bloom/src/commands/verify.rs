@@ -1,0 +1,100 @@
+//! `bloom verify`: everything stored, judged anew.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use bloom_chain::{Chain, Options, ReindexProgress, Verified, VerifyProgress};
+use bloom_consensus::Height;
+use bloom_miner::StopSignal;
+use serde_json::json;
+
+use crate::cli::VerifyArgs;
+use crate::context::{backend, open_chain, stop_on_interrupt, threads, usage};
+use crate::live::{LiveLine, seconds, si};
+use crate::output::{note, result};
+
+pub(crate) fn run(args: &VerifyArgs) -> Result<()> {
+    let (params, directory) = args.place.resolve()?;
+    let backend = backend(args.backend)?;
+    let live = LiveLine::new(!args.json);
+    let mut chain = if args.reindex {
+        let options = Options { backend, ..Options::default() };
+        let show = &mut |progress: ReindexProgress| {
+            live.show(|| format!("reindexing: block {} of {}", progress.done, progress.total));
+        };
+        let (chain, reindexed) = Chain::reindex(&directory, &params, options, show)?;
+        live.clear();
+        note(format_args!(
+            "reindexed: {} blocks found, {} left out; the old file is {}",
+            reindexed.found,
+            reindexed.left_out,
+            reindexed.kept.display()
+        ));
+        if let Some(lost) = reindexed.lost {
+            note(format_args!("the block stored last, {lost}, was not found"));
+        }
+        chain
+    } else {
+        open_chain(&directory, &params, backend)?
+    };
+    let tip = chain.tip();
+    if args.from > tip.height.0 {
+        return Err(usage(format!(
+            "--from: got height {}, expected at most that of the tip, {}",
+            args.from, tip.height
+        )));
+    }
+    let cancel = cancel_on(stop_on_interrupt()?);
+    let began = Instant::now();
+    let mut proofs_took = 0.0;
+    let mut show = |progress: VerifyProgress| {
+        if matches!(progress, VerifyProgress::Proofs { .. }) {
+            proofs_took = began.elapsed().as_secs_f64();
+        }
+        live.show(|| describe(progress, began));
+    };
+    let threads = threads(args.threads);
+    let verified = chain.verify(Height(args.from), threads.get(), &mut show, &cancel)?;
+    live.clear();
+    let Verified { proofs, bodies, replayed } = verified;
+    let (took, rate) = (began.elapsed().as_secs_f64(), proofs as f64 / proofs_took);
+    if args.json {
+        return Ok(result(json!({"network": params.name, "height": tip.height.0, "tip": tip.hash.to_string(),
+            "from": args.from, "proofs": proofs, "bodies": bodies, "replayed": replayed, "seconds": took,
+            "threads": threads, "proofs_per_second": rate, "state": hex::encode(chain.state_digest()?)}))?);
+    }
+    Ok(result(format_args!(
+        "{} is valid from height {} to {} ({}): {proofs} proofs ({}/s on {threads} threads), {bodies} bodies, {replayed} blocks replayed in {}",
+        params.name,
+        args.from,
+        tip.height,
+        tip.hash,
+        si(rate),
+        seconds(took)
+    ))?)
+}
+
+fn describe(progress: VerifyProgress, began: Instant) -> String {
+    let (what, done, total) = match progress {
+        VerifyProgress::Proofs { done, total } => ("proofs", done, total),
+        VerifyProgress::Bodies { done, total } => ("bodies", done, total),
+        VerifyProgress::Spending { done, total } => ("spending", done, total),
+    };
+    format!("verifying {what}: {done} of {total}, {}", seconds(began.elapsed().as_secs_f64()))
+}
+
+/// The flag that a verification looks at, raised when the signal is given.
+fn cancel_on(stop: StopSignal) -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&flag);
+    thread::spawn(move || {
+        while !stop.is_stopped() {
+            thread::sleep(Duration::from_millis(50));
+        }
+        raised.store(true, Ordering::Relaxed);
+    });
+    flag
+}

@@ -1,0 +1,41 @@
+//! `bloom`: miner, node, wallet, explorer and laboratory of BloomCoin in one program.
+//!
+//! This crate parses, prints and chooses exit codes; what it prints is computed by the crates below it.
+
+mod cli;
+mod commands;
+mod context;
+mod key;
+mod live;
+mod output;
+mod portrait;
+mod vectors;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::output::Failure;
+
+fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    bloom_chain::failpoints::setup();
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        Command::Mine(args) => commands::mine::run(args),
+        Command::Verify(args) => commands::verify::run(args),
+        Command::Chain(args) => commands::chain::run(args),
+        Command::Bench(args) => commands::bench::run(args),
+        Command::Vectors(args) => commands::vectors::run(args),
+        Command::Attempt(args) => commands::attempt::run(args),
+        Command::Estimate(args) => commands::estimate::run(args),
+        Command::Genesis(args) => commands::genesis::run(args),
+        Command::Completions(args) => commands::shell::completions(args),
+        Command::Man(args) => commands::shell::man(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => Failure::from_error(&error).report(&error),
+    }
+}
