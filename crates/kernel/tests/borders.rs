@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::collections::BTreeMap;
 
-use bloom_kernel::{Backend, Batch, Bloom, CouplingTable, Difficulty, Feed, Order, Solo, Start, params, reference};
+use bloom_kernel::{Batch, Bloom, CouplingTable, Difficulty, Feed, Order, Solo, Start, params, reference};
+use common::backends;
 
 /// The least R2 from the threshold on that is a sum of two squares at all, and the greatest below it.
 const COHERENT: Order = Order { cos: 587_479, sin: 1_688_471 };
@@ -33,7 +36,7 @@ fn outcome(phases: [u32; 63]) -> Bloom {
     let difficulty = Difficulty::ONE;
     let start = Start { phases, difficulty, last_round: params::ROUNDS_MAX - 1, tag: 0 };
     let bloom = reference::run(&phases, &CouplingTable::new(difficulty), start.last_round);
-    for backend in Backend::available() {
+    for backend in backends() {
         assert_eq!(Solo::new(backend).run(&phases, difficulty, start.last_round), bloom, "{backend}");
         let mut feed = Repeated { start: &start, left: 100, blooms: Vec::new() };
         let mut batch = Box::new(Batch::new(backend));

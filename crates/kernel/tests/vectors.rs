@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use bloom_kernel::{
-    Backend, Batch, Bloom, CouplingTable, Difficulty, Feed, GAIN, OMEGA, Order, Seal, Solo, Start, certificate_hash,
+    Batch, Bloom, CouplingTable, Difficulty, Feed, GAIN, OMEGA, Order, Seal, Solo, Start, certificate_hash,
     coupling_q32, fixed, initial_phases, lucas, params, reference,
 };
+use common::backends;
 use serde_json::Value;
 
 fn vectors() -> Value {
@@ -115,7 +118,7 @@ fn dynamics() {
             phases: phases(&row["final_phases"]),
         });
         assert_eq!(reference::run(&start, &table, 5777), expected, "{}", row["name"]);
-        for backend in Backend::available() {
+        for backend in backends() {
             assert_eq!(Solo::new(backend).run_with(&start, &table, 5777), expected, "{backend} {}", row["name"]);
         }
         assert!(expected.is_none_or(|b| i128::from(b.start()) == int(&row["bloom_start"])));
@@ -155,7 +158,7 @@ fn attempts_alone() {
         let d = difficulty(&row["difficulty_q24"]);
         let bloom = reference::run(&start, &CouplingTable::new(d), 5777).unwrap();
         check(&row, &bloom, "reference");
-        for backend in Backend::available() {
+        for backend in backends() {
             let mut solo = Solo::new(backend);
             check(&row, &solo.run(&start, d, 5777).unwrap(), backend.name());
             check(&row, &solo.run(&start, d, bloom.end).unwrap(), backend.name());
@@ -186,7 +189,7 @@ fn attempts_in_a_batch() {
         }
     }
     let rows = attempts();
-    for backend in Backend::available() {
+    for backend in backends() {
         let mut feed = Rows { rows: &rows, next: 0, done: 0, by: backend.name() };
         let mut batch = Box::new(Batch::new(backend));
         while batch.run(500, &mut feed).live > 0 {}

@@ -8,8 +8,8 @@ use core::arch::x86_64::*;
 
 use super::field::{self, Field, LANES};
 use super::solo;
-use super::vector::{Row, Vector};
-use crate::bloom::Bloom;
+use super::vector::{Q15, Row, Vector, sin_cos};
+use crate::bloom::{Bloom, Order};
 use crate::coupling::CouplingTable;
 use crate::params::OSCILLATORS;
 
@@ -84,18 +84,21 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
-    fn pack_upper(self, low: __m256i, high: __m256i) -> __m256i {
-        avx2!(_mm256_packs_epi32(_mm256_srai_epi32::<16>(low), _mm256_srai_epi32::<16>(high)))
+    fn turns(self, low: __m256i, high: __m256i) -> __m256i {
+        avx2!({
+            let upper = _mm256_packs_epi32(_mm256_srai_epi32::<16>(low), _mm256_srai_epi32::<16>(high));
+            _mm256_or_si256(upper, _mm256_set1_epi16(1))
+        })
+    }
+
+    #[inline(always)]
+    fn sin_cos(self, turns: __m256i) -> (__m256i, __m256i) {
+        sin_cos(self, turns)
     }
 
     #[inline(always)]
     fn interleave(self, a: __m256i, b: __m256i) -> (__m256i, __m256i) {
         avx2!((_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b)))
-    }
-
-    #[inline(always)]
-    fn mulhrs(self, a: __m256i, b: __m256i) -> __m256i {
-        avx2!(_mm256_mulhrs_epi16(a, b))
     }
 
     #[inline(always)]
@@ -109,28 +112,8 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
-    fn abs(self, a: __m256i) -> __m256i {
-        avx2!(_mm256_abs_epi16(a))
-    }
-
-    #[inline(always)]
-    fn or(self, a: __m256i, b: __m256i) -> __m256i {
-        avx2!(_mm256_or_si256(a, b))
-    }
-
-    #[inline(always)]
-    fn shift_right_6(self, a: __m256i) -> __m256i {
-        avx2!(_mm256_srai_epi16::<6>(a))
-    }
-
-    #[inline(always)]
     fn add32(self, a: __m256i, b: __m256i) -> __m256i {
         avx2!(_mm256_add_epi32(a, b))
-    }
-
-    #[inline(always)]
-    fn sub32(self, a: __m256i, b: __m256i) -> __m256i {
-        avx2!(_mm256_sub_epi32(a, b))
     }
 
     #[inline(always)]
@@ -139,8 +122,8 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
-    fn shift_right_32<const N: i32>(self, a: __m256i) -> __m256i {
-        avx2!(_mm256_srai_epi32::<N>(a))
+    fn shift_right_6(self, a: __m256i) -> __m256i {
+        avx2!(_mm256_srai_epi32::<6>(a))
     }
 
     #[inline(always)]
@@ -149,12 +132,58 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
-    fn sums(self, a: __m256i, b: __m256i) -> (i32, i32) {
+    fn pair_sums(self, a: __m256i) -> __m256i {
+        avx2!(_mm256_madd_epi16(a, _mm256_set1_epi16(1)))
+    }
+
+    /// C C S S | C C S S
+    type Mean = __m256i;
+
+    #[inline(always)]
+    fn mean(self, cos: __m256i, sin: __m256i) -> __m256i {
         avx2!({
-            let pairs = _mm256_hadd_epi32(a, b); // a a b b | a a b b
-            let halves = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256::<1>(pairs));
-            let both = _mm_add_epi32(halves, _mm_shuffle_epi32::<0b10_11_00_01>(halves)); // a a b b
-            (_mm_cvtsi128_si32(both), _mm_extract_epi32::<2>(both))
+            let quarters = _mm256_add_epi32(_mm256_unpacklo_epi64(cos, sin), _mm256_unpackhi_epi64(cos, sin));
+            let halves = _mm256_add_epi32(quarters, _mm256_permute2x128_si256::<0x01>(quarters, quarters));
+            _mm256_add_epi32(halves, _mm256_shuffle_epi32::<0b10_11_00_01>(halves))
         })
+    }
+
+    #[inline(always)]
+    fn order(self, mean: __m256i) -> Order {
+        avx2!({
+            let mean = _mm256_castsi256_si128(mean);
+            Order { cos: _mm_cvtsi128_si32(mean), sin: _mm_extract_epi32::<2>(mean) }
+        })
+    }
+
+    #[inline(always)]
+    fn r2(self, mean: __m256i) -> u64 {
+        avx2!({
+            let mean = _mm256_castsi256_si128(mean);
+            let squares = _mm_mul_epi32(mean, mean);
+            _mm_cvtsi128_si64(_mm_add_epi64(squares, _mm_unpackhi_epi64(squares, squares))).cast_unsigned()
+        })
+    }
+
+    #[inline(always)]
+    fn pull(self, mean: __m256i, step: u32) -> __m256i {
+        avx2!({
+            let step = _mm256_set1_epi32(step.cast_signed());
+            let pull = _mm256_srli_epi64::<28>(_mm256_mul_epi32(mean, step)); // C' … S' … | C' … S' …
+            let pull = _mm256_sign_epi32(pull, _mm256_setr_epi32(-1, 1, 1, 1, -1, 1, 1, 1));
+            _mm256_shuffle_epi8(pull, _mm256_set1_epi32(0x0100_0908))
+        })
+    }
+}
+
+impl Q15 for Avx2 {
+    #[inline(always)]
+    fn mulhrs(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_mulhrs_epi16(a, b))
+    }
+
+    #[inline(always)]
+    fn sign(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_sign_epi16(a, b))
     }
 }

@@ -8,8 +8,8 @@ use core::arch::x86_64::*;
 
 use super::field::{self, Field, LANES};
 use super::solo;
-use super::vector::{Row, Vector};
-use crate::bloom::Bloom;
+use super::vector::{Q15, Row, Vector, sin_cos};
+use crate::bloom::{Bloom, Order};
 use crate::coupling::CouplingTable;
 use crate::params::OSCILLATORS;
 
@@ -84,18 +84,21 @@ impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    fn pack_upper(self, low: __m512i, high: __m512i) -> __m512i {
-        avx512!(_mm512_packs_epi32(_mm512_srai_epi32::<16>(low), _mm512_srai_epi32::<16>(high)))
+    fn turns(self, low: __m512i, high: __m512i) -> __m512i {
+        avx512!({
+            let upper = _mm512_packs_epi32(_mm512_srai_epi32::<16>(low), _mm512_srai_epi32::<16>(high));
+            _mm512_or_si512(upper, _mm512_set1_epi16(1))
+        })
+    }
+
+    #[inline(always)]
+    fn sin_cos(self, turns: __m512i) -> (__m512i, __m512i) {
+        sin_cos(self, turns)
     }
 
     #[inline(always)]
     fn interleave(self, a: __m512i, b: __m512i) -> (__m512i, __m512i) {
         avx512!((_mm512_unpacklo_epi16(a, b), _mm512_unpackhi_epi16(a, b)))
-    }
-
-    #[inline(always)]
-    fn mulhrs(self, a: __m512i, b: __m512i) -> __m512i {
-        avx512!(_mm512_mulhrs_epi16(a, b))
     }
 
     #[inline(always)]
@@ -109,28 +112,8 @@ impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    fn abs(self, a: __m512i) -> __m512i {
-        avx512!(_mm512_abs_epi16(a))
-    }
-
-    #[inline(always)]
-    fn or(self, a: __m512i, b: __m512i) -> __m512i {
-        avx512!(_mm512_or_si512(a, b))
-    }
-
-    #[inline(always)]
-    fn shift_right_6(self, a: __m512i) -> __m512i {
-        avx512!(_mm512_srai_epi16::<6>(a))
-    }
-
-    #[inline(always)]
     fn add32(self, a: __m512i, b: __m512i) -> __m512i {
         avx512!(_mm512_add_epi32(a, b))
-    }
-
-    #[inline(always)]
-    fn sub32(self, a: __m512i, b: __m512i) -> __m512i {
-        avx512!(_mm512_sub_epi32(a, b))
     }
 
     #[inline(always)]
@@ -139,8 +122,8 @@ impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    fn shift_right_32<const N: i32>(self, a: __m512i) -> __m512i {
-        avx512!(_mm512_sra_epi32(a, _mm_cvtsi32_si128(N)))
+    fn shift_right_6(self, a: __m512i) -> __m512i {
+        avx512!(_mm512_srai_epi32::<6>(a))
     }
 
     #[inline(always)]
@@ -149,15 +132,58 @@ impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    fn sums(self, a: __m512i, b: __m512i) -> (i32, i32) {
+    fn pair_sums(self, a: __m512i) -> __m512i {
+        avx512!(_mm512_madd_epi16(a, _mm512_set1_epi16(1)))
+    }
+
+    /// C C S S in each quarter.
+    type Mean = __m512i;
+
+    #[inline(always)]
+    fn mean(self, cos: __m512i, sin: __m512i) -> __m512i {
         avx512!({
-            // a a b b in each quarter, then the quarters folded onto one another.
-            let pairs = _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
-            let quarters = _mm512_add_epi32(pairs, _mm512_shuffle_i64x2::<0b01_00_11_10>(pairs, pairs));
-            let quarter = _mm512_castsi512_si128(quarters);
-            let halves = _mm_add_epi32(quarter, _mm512_extracti32x4_epi32::<1>(quarters));
-            let both = _mm_add_epi32(halves, _mm_shuffle_epi32::<0b10_11_00_01>(halves));
-            (_mm_cvtsi128_si32(both), _mm_cvtsi128_si32(_mm_unpackhi_epi64(both, both)))
+            let eighths = _mm512_add_epi32(_mm512_unpacklo_epi64(cos, sin), _mm512_unpackhi_epi64(cos, sin));
+            let quarters = _mm512_add_epi32(eighths, _mm512_shuffle_i64x2::<0b01_00_11_10>(eighths, eighths));
+            let halves = _mm512_add_epi32(quarters, _mm512_shuffle_i64x2::<0b10_11_00_01>(quarters, quarters));
+            _mm512_add_epi32(halves, _mm512_shuffle_epi32::<0b10_11_00_01>(halves))
         })
+    }
+
+    #[inline(always)]
+    fn order(self, mean: __m512i) -> Order {
+        avx512!({
+            let mean = _mm512_castsi512_si128(mean);
+            Order { cos: _mm_cvtsi128_si32(mean), sin: _mm_cvtsi128_si32(_mm_unpackhi_epi64(mean, mean)) }
+        })
+    }
+
+    #[inline(always)]
+    fn r2(self, mean: __m512i) -> u64 {
+        avx512!({
+            let squares = _mm512_castsi512_si128(_mm512_mul_epi32(mean, mean));
+            _mm_cvtsi128_si64(_mm_add_epi64(squares, _mm_unpackhi_epi64(squares, squares))).cast_unsigned()
+        })
+    }
+
+    #[inline(always)]
+    fn pull(self, mean: __m512i, step: u32) -> __m512i {
+        avx512!({
+            let step = _mm512_set1_epi32(step.cast_signed());
+            let pull = _mm512_srli_epi64::<28>(_mm512_mul_epi32(mean, step)); // C' S' in each quarter
+            let pull = _mm512_mask_sub_epi64(pull, 0b0101_0101, _mm512_setzero_si512(), pull);
+            _mm512_shuffle_epi8(pull, _mm512_set1_epi32(0x0100_0908))
+        })
+    }
+}
+
+impl Q15 for Avx512 {
+    #[inline(always)]
+    fn mulhrs(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_mulhrs_epi16(a, b))
+    }
+
+    #[inline(always)]
+    fn sign(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_mask_sub_epi16(a, _mm512_movepi16_mask(b), _mm512_setzero_si512(), a))
     }
 }

@@ -11,10 +11,16 @@
 //! then C and S give R2, the streak, and S', C' for the next sweep. A new attempt enters its lane with phases − ω and no
 //! pull, so that the first sweep brings it to its initial phases.
 //!
-//! C and S need 22 bits and the lanes have 16. They are summed twice: exactly modulo 2¹⁶ (L), and without their six low
-//! bits (H), which fits 16 bits since 63·512 < 2¹⁵. Σ(c mod 64) < 2¹⁶, so the sum is 64·H + ((L − 64·H) mod 2¹⁶).
+//! C and S need 22 bits and the lanes have 16: a sweep sums them modulo 2¹⁶. That is enough, since in one round they move
+//! by less than 2¹⁵, and so the round before gives the rest. An oscillator moves by ω_i and by a·sin(ψ − θ_i) for the
+//! mean field's angle ψ, a = K·gain(r)·r·dt; the squares of those sines sum to at most 63·(1 − r²), the sines therefore to
+//! 63·√(1 − r²), and 63·32780·a·√(1 − r²) over the tables is at most 17 420, at r = 0.82 and D = ¼. The ω_i add 4 330; the
+//! curvature, and the errors of phases and waves, less than 63·40. A new attempt brings the C and S of its initial phases
+//! with it.
 
-use super::vector::{Row, Vector, pull, sin_cos};
+use super::portable::Portable;
+use super::solo::mean_field;
+use super::vector::{Row, Vector, pull};
 use crate::bloom::Order;
 use crate::coupling::CouplingTable;
 use crate::params::{BLOOM_ROUNDS, COHERENT_R2, OSCILLATORS};
@@ -25,20 +31,30 @@ pub(crate) const LANES: usize = Row::LEN;
 
 const HISTORY: usize = 8;
 const _: () = assert!(HISTORY >= BLOOM_ROUNDS as usize && HISTORY.is_power_of_two());
-const _: () = assert!(OSCILLATORS * 512 < 1 << 15 && OSCILLATORS * 63 < 1 << 16);
+
+/// One oscillator of 32 attempts.
+#[derive(Clone, Copy, Debug)]
+struct Oscillator {
+    phases: Row,
+    /// (c, s), c in the lower half.
+    waves: Row,
+}
+
+/// C and S of 32 attempts.
+#[derive(Clone, Copy, Debug)]
+struct Means {
+    cos: Row,
+    sin: Row,
+}
 
 /// The state of 32 attempts.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
-    /// Phases of each oscillator, a lane per attempt.
-    phases: [Row; OSCILLATORS],
-    /// (c, s) of each oscillator, c in the lower half.
-    waves: [Row; OSCILLATORS],
+    oscillators: [Oscillator; OSCILLATORS],
     /// (S', −C') of each attempt.
     pull: Row,
-    /// C and S of the last rounds, at `round % HISTORY`.
-    cos: [Row; HISTORY],
-    sin: [Row; HISTORY],
+    /// The last rounds' mean fields, at `round % HISTORY`.
+    means: [Means; HISTORY],
     /// Coherent rounds in a row.
     streak: Row,
     /// Rounds done since the field began; each lane counts from where it entered.
@@ -47,20 +63,22 @@ pub(crate) struct Field {
 
 impl Field {
     pub(crate) const EMPTY: Self = Self {
-        phases: [Row::ZERO; OSCILLATORS],
-        waves: [Row::ZERO; OSCILLATORS],
+        oscillators: [Oscillator { phases: Row::ZERO, waves: Row::ZERO }; OSCILLATORS],
         pull: Row::ZERO,
-        cos: [Row::ZERO; HISTORY],
-        sin: [Row::ZERO; HISTORY],
+        means: [Means { cos: Row::ZERO, sin: Row::ZERO }; HISTORY],
         streak: Row::ZERO,
         round: 0,
     };
 
     /// Puts a new attempt in a lane; the next round is its round 0.
     pub(crate) fn enter(&mut self, lane: usize, phases: &[u32; OSCILLATORS]) {
-        for ((row, phase), omega) in self.phases.iter_mut().zip(phases).zip(OMEGA) {
-            row.set(lane, phase.wrapping_sub(omega.cast_unsigned()));
+        for ((oscillator, phase), omega) in self.oscillators.iter_mut().zip(phases).zip(OMEGA) {
+            oscillator.phases.set(lane, phase.wrapping_sub(omega.cast_unsigned()));
         }
+        let order = mean_field(Portable, phases);
+        let before = self.means_mut(self.round.wrapping_sub(1));
+        before.cos.set(lane, order.cos.cast_unsigned());
+        before.sin.set(lane, order.sin.cast_unsigned());
         self.pull.set(lane, 0);
         self.streak.set(lane, 0);
     }
@@ -73,8 +91,8 @@ impl Field {
     /// The phases of a lane at the start of the last round.
     pub(crate) fn phases(&self, lane: usize) -> [u32; OSCILLATORS] {
         let mut phases = [0; OSCILLATORS];
-        for (phase, row) in phases.iter_mut().zip(&self.phases) {
-            *phase = row.get(lane);
+        for (phase, oscillator) in phases.iter_mut().zip(&self.oscillators) {
+            *phase = oscillator.phases.get(lane);
         }
         phases
     }
@@ -90,10 +108,18 @@ impl Field {
 
     /// The mean field of a lane `back` rounds ago; 1 is the last round, `HISTORY` the earliest.
     pub(crate) fn order_before(&self, lane: usize, back: u64) -> Order {
-        let at = slot(self.round.wrapping_sub(back));
-        let (cos, sin) = (self.cos.get(at), self.sin.get(at));
-        let value = |row: Option<&Row>| row.map_or(0, |row| row.get(lane).cast_signed());
-        Order { cos: value(cos), sin: value(sin) }
+        let means = self.means(self.round.wrapping_sub(back));
+        Order { cos: means.cos.get(lane).cast_signed(), sin: means.sin.get(lane).cast_signed() }
+    }
+
+    #[inline(always)]
+    fn means(&self, round: u64) -> &Means {
+        self.means.get(slot(round)).expect("a slot is below HISTORY")
+    }
+
+    #[inline(always)]
+    fn means_mut(&mut self, round: u64) -> &mut Means {
+        self.means.get_mut(slot(round)).expect("a slot is below HISTORY")
     }
 }
 
@@ -106,15 +132,13 @@ fn slot(round: u64) -> usize {
 #[inline(always)]
 pub(crate) fn evolve<V: Vector>(v: V, field: &mut Field, tables: &[&CouplingTable; LANES], limit: u64) {
     for _ in 0..limit {
-        let at = slot(field.round);
-        let mut sums = (Row::ZERO, Row::ZERO);
+        let mut bloomed = false;
         for lane in (0..LANES).step_by(V::WORDS) {
+            let mut sums = Row::ZERO;
             sweep(v, field, lane, &mut sums);
-        }
-        let bloomed = couple(field, &sums.0, &sums.1, tables);
-        let (cos, sin) = sums;
-        if let (Some(c), Some(s)) = (field.cos.get_mut(at), field.sin.get_mut(at)) {
-            (*c, *s) = (cos, sin);
+            for lane in (lane..lane.wrapping_add(V::WORDS)).step_by(8) {
+                bloomed |= couple(field, lane, &sums, tables);
+            }
         }
         field.round = field.round.wrapping_add(1);
         if bloomed {
@@ -123,69 +147,100 @@ pub(crate) fn evolve<V: Vector>(v: V, field: &mut Field, tables: &[&CouplingTabl
     }
 }
 
-/// One round of the oscillators of `V::WORDS` lanes from `lane` on; C and S go to `sums`.
+/// One round of the oscillators of `V::WORDS` lanes from `lane` on; (C, S) modulo 2¹⁶ go to `sums`.
+///
+/// An oscillator's waves are computed while the next one turns: the two are independent, and a processor that looks
+/// only some sixty instructions ahead finds enough to do.
 #[inline(always)]
-fn sweep<V: Vector>(v: V, field: &mut Field, lane: usize, sums: &mut (Row, Row)) {
-    let half = V::WORDS / 2;
-    let next = lane.wrapping_add(half);
+fn sweep<V: Vector>(v: V, field: &mut Field, lane: usize, sums: &mut Row) {
+    let next = lane.wrapping_add(V::WORDS / 2);
     let pull = (v.load(&field.pull, lane), v.load(&field.pull, next));
-    let zero = v.words(0);
-    let (mut cos, mut sin) = ((zero, zero), (zero, zero));
-    for ((phases, waves), omega) in field.phases.iter_mut().zip(&mut field.waves).zip(&OMEGA) {
-        let omega = v.dwords(*omega);
-        let turn = |phase, wave, pull| v.add32(v.add32(phase, omega), v.shift_right_32::<6>(v.dot(wave, pull)));
-        let low = turn(v.load(phases, lane), v.load(waves, lane), pull.0);
-        let high = turn(v.load(phases, next), v.load(waves, next), pull.1);
-        v.store(phases, lane, low);
-        v.store(phases, next, high);
-        let (s, c) = sin_cos(v, v.pack_upper(low, high));
-        let (low, high) = v.interleave(c, s);
-        v.store(waves, lane, low);
-        v.store(waves, next, high);
-        cos = (v.add(cos.0, c), v.add(cos.1, v.shift_right_6(c)));
-        sin = (v.add(sin.0, s), v.add(sin.1, v.shift_right_6(s)));
+    let mut total = (v.words(0), v.words(0));
+    let [first, rest @ ..] = &mut field.oscillators;
+    let [omega, omegas @ ..] = &OMEGA;
+    let mut x = turn(v, first, lane, *omega, pull);
+    let mut before = first;
+    for (oscillator, omega) in rest.iter_mut().zip(omegas) {
+        let next_x = turn(v, oscillator, lane, *omega, pull);
+        wave(v, before, lane, x, &mut total);
+        (before, x) = (oscillator, next_x);
     }
-    let (low, high) = widen(v, cos);
-    v.store(&mut sums.0, lane, low);
-    v.store(&mut sums.0, next, high);
-    let (low, high) = widen(v, sin);
-    v.store(&mut sums.1, lane, low);
-    v.store(&mut sums.1, next, high);
+    wave(v, before, lane, x, &mut total);
+    let (low, high) = v.interleave(total.0, total.1);
+    v.store(sums, lane, low);
+    v.store(sums, next, high);
 }
 
-/// 64·H + ((L − 64·H) mod 2¹⁶), see above.
+/// Euler's step of an oscillator; gives its new phases as fractions of a turn.
 #[inline(always)]
-fn widen<V: Vector>(v: V, (exact, upper): (V::Words, V::Words)) -> (V::Dwords, V::Dwords) {
-    let zero = v.words(0);
-    let (exact_low, exact_high) = v.interleave(exact, zero);
-    let (upper_low, upper_high) = v.interleave(zero, upper);
-    let mask = v.dwords(0xffff);
-    let whole = |exact, upper| {
-        let upper = v.shift_right_32::<10>(upper); // (H·2¹⁶) >> 10 = 64·H
-        v.add32(upper, v.and32(v.sub32(exact, upper), mask))
-    };
-    (whole(exact_low, upper_low), whole(exact_high, upper_high))
+fn turn<V: Vector>(
+    v: V,
+    oscillator: &mut Oscillator,
+    lane: usize,
+    omega: i32,
+    pull: (V::Dwords, V::Dwords),
+) -> V::Words {
+    let next = lane.wrapping_add(V::WORDS / 2);
+    let Oscillator { phases, waves } = oscillator;
+    let omega = v.dwords(omega);
+    let free = v.add32(v.load(phases, lane), omega);
+    let low = v.add32(free, v.shift_right_6(v.dot(v.load(waves, lane), pull.0)));
+    let free = v.add32(v.load(phases, next), omega);
+    let high = v.add32(free, v.shift_right_6(v.dot(v.load(waves, next), pull.1)));
+    v.store(phases, lane, low);
+    v.store(phases, next, high);
+    v.turns(low, high)
 }
 
-/// The end of a round: streaks and the next pull of every lane. Says whether a lane bloomed.
+/// The waves of an oscillator, and their part of (C, S).
 #[inline(always)]
-fn couple(field: &mut Field, cos: &Row, sin: &Row, tables: &[&CouplingTable; LANES]) -> bool {
-    let mut r2 = [0; LANES];
-    for ((r2, cos), sin) in r2.iter_mut().zip(cos.0).zip(sin.0) {
+fn wave<V: Vector>(v: V, oscillator: &mut Oscillator, lane: usize, x: V::Words, total: &mut (V::Words, V::Words)) {
+    let (sin, cos) = v.sin_cos(x);
+    let (low, high) = v.interleave(cos, sin);
+    v.store(&mut oscillator.waves, lane, low);
+    v.store(&mut oscillator.waves, lane.wrapping_add(V::WORDS / 2), high);
+    *total = (v.add(total.0, cos), v.add(total.1, sin));
+}
+
+/// The end of a round for the eight lanes from `lane` on, as many as compilers keep in registers: C, S, streaks and the
+/// next pull. Says whether a lane bloomed.
+#[inline(always)]
+fn couple(field: &mut Field, lane: usize, sums: &Row, tables: &[&CouplingTable; LANES]) -> bool {
+    let before = field.means(field.round.wrapping_sub(1));
+    let (mut cos, mut sin) = (*before.cos.eight(lane), *before.sin.eight(lane));
+    for ((cos, sin), sum) in cos.iter_mut().zip(&mut sin).zip(sums.eight(lane)) {
+        *cos = nearest(*cos, *sum as u16);
+        *sin = nearest(*sin, (sum >> 16) as u16);
+    }
+    let now = field.means_mut(field.round);
+    *now.cos.eight_mut(lane) = cos;
+    *now.sin.eight_mut(lane) = sin;
+
+    let mut r2 = [0; 8];
+    for ((r2, cos), sin) in r2.iter_mut().zip(cos).zip(sin) {
         *r2 = Order { cos: cos.cast_signed(), sin: sin.cast_signed() }.r2();
     }
     let mut bloomed = 0;
-    for (streak, r2) in field.streak.0.iter_mut().zip(r2) {
-        let coherent = u32::from(r2 >= COHERENT_R2).wrapping_neg();
+    for (streak, r2) in field.streak.eight_mut(lane).iter_mut().zip(r2) {
+        // Signed comparison is the one that vectors have; R2 is below 2⁶³.
+        let coherent = u32::from(r2.cast_signed() >= COHERENT_R2.cast_signed()).wrapping_neg();
         *streak = streak.wrapping_add(1) & coherent;
         bloomed |= u32::from(*streak == BLOOM_ROUNDS);
     }
-    let mut steps = [0; LANES];
+    let mut steps = [0; 8];
+    let tables = tables.as_chunks::<8>().0.get(lane / 8).expect("there are four times eight lanes");
     for ((step, table), r2) in steps.iter_mut().zip(tables).zip(r2) {
         *step = table.at(r2);
     }
-    for (((next, cos), sin), step) in field.pull.0.iter_mut().zip(cos.0).zip(sin.0).zip(steps) {
+    for (((next, cos), sin), step) in field.pull.eight_mut(lane).iter_mut().zip(cos).zip(sin).zip(steps) {
         *next = pull(cos.cast_signed(), sin.cast_signed(), step);
     }
     bloomed != 0
+}
+
+/// The integer nearest to `before` that is `sum` modulo 2¹⁶.
+#[inline(always)]
+fn nearest(before: u32, sum: u16) -> u32 {
+    let moved = sum.wrapping_sub(before as u16).cast_signed();
+    before.wrapping_add_signed(i32::from(moved))
 }

@@ -3,6 +3,8 @@
 //! A value of a `Vector` type is the proof that its instructions exist: it is had by detection alone, so that the
 //! algorithms need no `unsafe`.
 
+use crate::bloom::Order;
+
 /// A row of 32-bit values, one per attempt of a batch (or half of the oscillators of a single attempt).
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
@@ -11,6 +13,18 @@ pub(crate) struct Row(pub(crate) [u32; Row::LEN]);
 impl Row {
     pub(crate) const LEN: usize = 32;
     pub(crate) const ZERO: Self = Self([0; Self::LEN]);
+
+    /// The eight values from `at` on, a multiple of eight.
+    #[inline(always)]
+    pub(crate) fn eight(&self, at: usize) -> &[u32; 8] {
+        self.0.as_chunks().0.get(at / 8).expect("a row has four times eight values")
+    }
+
+    /// As [`Row::eight`].
+    #[inline(always)]
+    pub(crate) fn eight_mut(&mut self, at: usize) -> &mut [u32; 8] {
+        self.0.as_chunks_mut().0.get_mut(at / 8).expect("a row has four times eight values")
+    }
 
     #[inline(always)]
     pub(crate) fn get(&self, lane: usize) -> u32 {
@@ -29,7 +43,7 @@ impl Row {
 
 /// Operations on vectors of 16-bit words and of 32-bit double words, all lane by lane and wrapping.
 ///
-/// `pack` and `interleave` may permute lanes, as long as the one undoes the other.
+/// `turns` and `interleave` may permute lanes, as long as the one undoes the other.
 pub(crate) trait Vector: Copy {
     /// 16-bit words in a vector. Twice as many bytes, half as many double words.
     const WORDS: usize;
@@ -47,61 +61,71 @@ pub(crate) trait Vector: Copy {
     /// Writes what [`Vector::load`] would read.
     fn store(self, row: &mut Row, at: usize, value: Self::Dwords);
 
-    /// The upper halves of two vectors of double words, as words.
-    fn pack_upper(self, low: Self::Dwords, high: Self::Dwords) -> Self::Words;
+    /// The upper halves of two vectors of phases, lowest bit set: odd fractions of a turn.
+    fn turns(self, low: Self::Dwords, high: Self::Dwords) -> Self::Words;
+    /// Sine and cosine of odd fractions of a turn (law §2).
+    fn sin_cos(self, turns: Self::Words) -> (Self::Words, Self::Words);
     /// Double words with `a` in their lower and `b` in their upper halves.
     fn interleave(self, a: Self::Words, b: Self::Words) -> (Self::Dwords, Self::Dwords);
 
-    /// (a·b + 2¹⁴) >> 15.
-    fn mulhrs(self, a: Self::Words, b: Self::Words) -> Self::Words;
     /// a + b.
     fn add(self, a: Self::Words, b: Self::Words) -> Self::Words;
     /// a − b.
     fn sub(self, a: Self::Words, b: Self::Words) -> Self::Words;
-    /// |a|.
-    fn abs(self, a: Self::Words) -> Self::Words;
-    /// a | b.
-    fn or(self, a: Self::Words, b: Self::Words) -> Self::Words;
-    /// a >> 6, arithmetic.
-    fn shift_right_6(self, a: Self::Words) -> Self::Words;
 
     /// a + b.
     fn add32(self, a: Self::Dwords, b: Self::Dwords) -> Self::Dwords;
-    /// a − b.
-    fn sub32(self, a: Self::Dwords, b: Self::Dwords) -> Self::Dwords;
     /// a & b.
     fn and32(self, a: Self::Dwords, b: Self::Dwords) -> Self::Dwords;
-    /// a >> `N`, arithmetic.
-    fn shift_right_32<const N: i32>(self, a: Self::Dwords) -> Self::Dwords;
+    /// a >> 6, arithmetic.
+    fn shift_right_6(self, a: Self::Dwords) -> Self::Dwords;
     /// lower(a)·lower(b) + upper(a)·upper(b) of the signed halves of each double word.
     fn dot(self, a: Self::Dwords, b: Self::Dwords) -> Self::Dwords;
-    /// The sums of all double words of `a` and of `b`.
-    fn sums(self, a: Self::Dwords, b: Self::Dwords) -> (i32, i32);
+    /// The sums of neighbouring words.
+    fn pair_sums(self, a: Self::Words) -> Self::Dwords;
+
+    /// C and S in the form that [`Vector::r2`] and [`Vector::pull`] want.
+    type Mean: Copy;
+    /// The sums of all double words of `cos` and of `sin`.
+    fn mean(self, cos: Self::Dwords, sin: Self::Dwords) -> Self::Mean;
+    /// C and S as numbers.
+    fn order(self, mean: Self::Mean) -> Order;
+    /// R2 = C² + S².
+    fn r2(self, mean: Self::Mean) -> u64;
+    /// [`pull`] in all double words.
+    fn pull(self, mean: Self::Mean, step: u32) -> Self::Dwords;
 }
 
-/// Sine and cosine of the phases x, the upper halves of 32-bit phases (law §2).
-#[inline(always)]
-pub(crate) fn sin_cos<V: Vector>(v: V, upper: V::Words) -> (V::Words, V::Words) {
-    let x = v.or(upper, v.words(1));
-    let quarter = v.words(16_384);
-    let cos = quarter_sine(v, v.sub(quarter, v.abs(x)));
-    let sin = quarter_sine(v, v.sub(quarter, v.abs(v.sub(x, quarter))));
-    (sin, cos)
+/// The two instructions that make sine and cosine short; an instruction set that has them takes [`sin_cos`].
+pub(crate) trait Q15: Vector {
+    /// (a·b + 2¹⁴) >> 15.
+    fn mulhrs(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    /// a where b > 0, −a where b < 0; b is never 0.
+    fn sign(self, a: Self::Words, b: Self::Words) -> Self::Words;
 }
 
+/// Sine and cosine of odd fractions x of a turn.
+///
+/// The law's arguments z = 2·(16384 − |x|) and 2·(16384 − |x − 16384|) in fewer steps: y = 2x wraps at half a turn, so
+/// that it is the sine's z where the cosine is positive and −z where it is negative; likewise, a quarter turn on, for
+/// the cosine's z and the sine's sign, which is x's.
 #[inline(always)]
-fn quarter_sine<V: Vector>(v: V, w: V::Words) -> V::Words {
-    let z = v.add(w, w);
-    let z2 = v.mulhrs(z, z);
-    let p = v.sub(v.words(21_024), v.mulhrs(z2, v.words(2_338)));
-    let q = v.sub(v.words(18_684), v.mulhrs(z2, p));
-    v.add(z, v.mulhrs(z, q))
+pub(crate) fn sin_cos<V: Q15>(v: V, x: V::Words) -> (V::Words, V::Words) {
+    let y = v.add(x, x);
+    let z_cos = v.sign(v.sub(v.words(i16::MIN), y), x);
+    let z_sin = v.sign(y, z_cos);
+    let z2 = (v.mulhrs(z_sin, z_sin), v.mulhrs(z_cos, z_cos));
+    let p = |z2| v.sub(v.words(21_024), v.mulhrs(z2, v.words(2_338)));
+    let p = (p(z2.0), p(z2.1));
+    let q = |z2, p| v.sub(v.words(18_684), v.mulhrs(z2, p));
+    let q = (q(z2.0, p.0), q(z2.1, p.1));
+    (v.add(z_sin, v.mulhrs(z_sin, q.0)), v.add(z_cos, v.mulhrs(z_cos, q.1)))
 }
 
 /// S' and −C' as the halves of a double word: its [`Vector::dot`] with (c, s) is S'·c − C'·s (law §2, steps 4 and 5).
 #[inline(always)]
 pub(crate) fn pull(cos: i32, sin: i32, step: u32) -> u32 {
-    let step = i64::from(step);
+    let step = i64::from(step.cast_signed()); // below 2³¹
     let sin = (i64::from(sin).wrapping_mul(step) >> 28) as u16; // |S'|, |C'| ≤ 24 800
     let cos = (i64::from(cos).wrapping_mul(step) >> 28) as u16;
     u32::from(sin) | u32::from(cos.wrapping_neg()) << 16
