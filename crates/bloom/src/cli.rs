@@ -167,7 +167,7 @@ pub(crate) enum VectorsAction {
         #[arg(long)]
         tag: String,
         /// Rows in each section
-        #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=100_000))]
+        #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=10_000))]
         count: u32,
     },
 }

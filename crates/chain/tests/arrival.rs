@@ -5,7 +5,11 @@ mod common;
 use std::sync::LazyLock;
 
 use bloom_chain::{AcceptError, Accepted, Chain, Outcome};
-use bloom_consensus::{Amount, Block, Coinbase, CopyFault, Height, Output, Rejection, RuleViolation, Timestamp};
+use bloom_consensus::{
+    Amount, Block, BlockHash, Coinbase, CopyFault, Difficulty, Height, Output, Params, Rejection, RuleViolation, Seal,
+    Timestamp, ticket,
+};
+use bloom_kernel::{Backend, ROUNDS_MAX, Solo, initial_phases, lucas};
 use common::*;
 use proptest::prelude::*;
 
@@ -259,4 +263,35 @@ fn at_most_64_of_a_source_are_set_aside() {
     assert!(matches!(chain.accept(&one_more, 6, now).unwrap().outcome, Outcome::SetAside { .. }));
     assert_eq!(chain.waiting(), (0, 65));
     assert_eq!(chain.retry(Timestamp(t + 100)).unwrap().len(), 65);
+}
+
+#[test]
+fn an_orphan_must_have_cost_a_ticket_at_the_lowest_difficulty() {
+    let orphan = Line::dev().grow(2, 1).blocks[2].clone();
+    let refused = |chain: &mut Chain, block: &Block| match chain.accept(block, 0, NOW) {
+        Err(AcceptError::Refused { rejection, .. }) => *rejection,
+        other => panic!("{other:?}"),
+    };
+    // A true proof whose ticket loses.
+    let mut lost = orphan.clone();
+    let challenge = lost.header.challenge().0;
+    let mut solo = Solo::new(Backend::detect());
+    let mut lots = (0..).filter_map(|i| {
+        let (extra_nonce, nonce) = lucas::attempt(i)?;
+        let phases = initial_phases(&challenge, extra_nonce, nonce);
+        let bloom = solo.run(&phases, Difficulty::MIN, ROUNDS_MAX - 1)?;
+        Some((Seal::new(extra_nonce, nonce, &bloom), bloom.rounds()))
+    });
+    let loses = |(seal, rounds): &(Seal, u32)| {
+        !ticket::meets(&BlockHash(seal.block_hash(&challenge)), *rounds, Difficulty::MIN)
+    };
+    lost.header.seal = lots.find(loses).unwrap().0;
+    let mut chain = in_memory(&DEV);
+    assert!(matches!(refused(&mut chain, &lost), Rejection::Rule(RuleViolation::Ticket { .. })));
+
+    let harder = Params { min_difficulty: Difficulty::ONE, ..DEV.clone() };
+    let mut chain = in_memory(&harder);
+    let cheap = Rejection::Rule(RuleViolation::Difficulty { got: Difficulty::MIN, expected: Difficulty::ONE });
+    assert_eq!(refused(&mut chain, &orphan), cheap);
+    assert_eq!(chain.waiting(), (0, 0));
 }
