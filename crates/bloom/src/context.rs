@@ -62,9 +62,9 @@ fn default_directory(params: &Params) -> Result<PathBuf> {
     Ok(project.data_dir().join(name))
 }
 
-/// Opens the chain in a directory, and begins it there if there is none.
-pub(crate) fn open_chain(directory: &Path, params: &Params, backend: Backend) -> Result<Chain> {
-    Ok(Chain::open(directory, params, Options { backend, ..Options::default() })?)
+/// Opens the chain in a directory; if there is none, begins one or says so.
+pub(crate) fn open_chain(directory: &Path, params: &Params, backend: Backend, create: bool) -> Result<Chain> {
+    Ok(Chain::open(directory, params, Options { backend, create, ..Options::default() })?)
 }
 
 /// The backend that was asked for, or the fastest, once it has shown that it can be believed.

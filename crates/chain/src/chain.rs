@@ -25,11 +25,13 @@ pub struct Options {
     /// Blocks per commit. 1 makes every block durable before [`Chain::accept`] returns; an initial load takes 64 and
     /// calls [`Chain::flush`] at its end: what was not flushed may be gone after a kill.
     pub blocks_per_commit: usize,
+    /// Begin a chain where there is none. Without it, [`Chain::open`] makes nothing and says so.
+    pub create: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 8 << 20, backend: Backend::detect(), blocks_per_commit: 1 }
+        Self { cache_bytes: 8 << 20, backend: Backend::detect(), blocks_per_commit: 1, create: true }
     }
 }
 
@@ -127,6 +129,9 @@ impl Chain {
     /// # Errors
     /// [`StoreError`]; a chain that is there is left as it was.
     pub fn open(dir: &Path, params: &Params, options: Options) -> Result<Self, StoreError> {
+        if !options.create && !Directory::is_used(dir) {
+            return Err(StoreError::Absent { path: dir.to_owned() });
+        }
         let directory = Directory::lock(dir, options.cache_bytes)?;
         if !directory.has_chain()? {
             kill_point!("create.before-genesis");

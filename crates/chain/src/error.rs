@@ -54,6 +54,12 @@ pub enum StoreError {
         /// The newest format known here.
         expected: u32,
     },
+    /// Nothing was ever stored there, and it was not asked to begin.
+    #[error("no chain in {}; name the directory of one, or begin one there with `bloom mine`", path.display())]
+    Absent {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The file is gone, but blocks had been stored in it.
     #[error("{} is missing, but blocks up to {seen} were stored in it; restore it, or remove {} to begin anew", path.display(), mark.display())]
     Missing {

@@ -30,6 +30,8 @@ pub struct Reindexed {
     pub left_out: u64,
     /// The block stored last, if it was not found.
     pub lost: Option<BlockHash>,
+    /// Blocks that had been numbered and were not found: lost, or condemned, which are kept without their bodies.
+    pub missing: u64,
     /// Where the old file is kept.
     pub kept: PathBuf,
 }
@@ -51,6 +53,9 @@ impl Chain {
         options: Options,
         progress: &mut dyn FnMut(ReindexProgress),
     ) -> Result<(Self, Reindexed), StoreError> {
+        if !Directory::is_used(dir) {
+            return Err(StoreError::Absent { path: dir.to_owned() });
+        }
         let directory = Directory::lock(dir, options.cache_bytes)?;
         let marked = directory.marked()?;
         let mut salvage = Salvage::open(&directory.chain_path())?;
@@ -78,6 +83,9 @@ impl Chain {
             Some(hash) if rebuilt.ledger.entry(&hash)?.is_none() => Some(hash),
             _ => None,
         };
+        let numbers: BTreeSet<u64> = found.iter().map(|found| found.arrival).collect();
+        let numbered = numbers.last().map_or(0, |last| last.saturating_add(1));
+        let missing = numbered.saturating_sub(numbers.len() as u64);
         let left_out = total.saturating_sub(rebuilt.ledger.next_arrival());
         drop(rebuilt);
 
@@ -86,7 +94,7 @@ impl Chain {
         directory.put_in_place()?;
         kill_point!("reindex.after-rename");
         let chain = Self::open_in(directory, params, options)?;
-        Ok((chain, Reindexed { found: total, left_out, lost, kept }))
+        Ok((chain, Reindexed { found: total, left_out, lost, missing, kept }))
     }
 
     /// Takes a block of the old file; that it is refused is not an error here.

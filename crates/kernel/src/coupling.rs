@@ -24,7 +24,7 @@ impl CouplingTable {
     /// No coupling at all: every oscillator runs at its own frequency.
     pub const UNCOUPLED: Self = Self([0; GAIN_ENTRIES]);
 
-    /// kq[m] = (κ(D)·gain[m]·STEP) >> 59 for every m.
+    /// `kq[m] = (κ(D)·gain[m]·STEP) >> 59` for every m.
     #[must_use]
     pub fn new(difficulty: Difficulty) -> Self {
         let per_gain = u128::from(coupling_q32(difficulty)).wrapping_mul(u128::from(STEP)); // below 2⁶⁶

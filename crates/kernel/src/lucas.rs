@@ -1,4 +1,4 @@
-//! Lucas nonces: tr(R^{L_j}) mod 2³² with R = [[0,1],[1,1]] (law §3).
+//! Lucas nonces: tr(R^{L_j}) mod 2³² with R = `[[0,1],[1,1]]` (law §3).
 
 use crate::params;
 

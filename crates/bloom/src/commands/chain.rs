@@ -14,7 +14,7 @@ use crate::output::result;
 
 pub(crate) fn run(args: &ChainArgs) -> Result<()> {
     let (params, directory) = args.place.resolve()?;
-    let chain = open_chain(&directory, &params, backend(None)?)?;
+    let chain = open_chain(&directory, &params, backend(None)?, false)?;
     match args.query.as_ref().unwrap_or(&ChainQuery::Tip) {
         ChainQuery::Tip => tip(&chain, args.json),
         ChainQuery::List { count } => list(&chain, *count, args.json),

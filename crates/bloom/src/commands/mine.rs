@@ -21,7 +21,7 @@ pub(crate) fn run(args: &MineArgs) -> Result<()> {
     let address_key = address_key.transpose().map_err(|error| usage(format!("--address: {error}")))?;
     let config =
         MinerConfig { threads: threads(args.threads), backend: backend(args.backend)?, ..MinerConfig::default() };
-    let mut chain = open_chain(&directory, &params, config.backend)?;
+    let mut chain = open_chain(&directory, &params, config.backend, true)?;
     let payout = match address_key {
         Some(key) => key,
         None => own_key(&directory)?,
@@ -150,21 +150,22 @@ impl Report {
         ))?)
     }
 
-    /// Height, r of an attempt in flight, rates, luck, time to the next block expected and elapsed.
+    /// Height, time to the next block elapsed and expected, r of an attempt in flight, rates, luck: in 80 columns all but
+    /// the last.
     fn line(&self, total: &Snapshot) -> String {
         let elapsed = self.began.elapsed().as_secs_f64();
         let rate = total.rounds as f64 / elapsed;
         let expected = estimate::rounds_per_block(self.difficulty) / rate;
-        let r = total.in_flight.map_or("-".to_owned(), |(round, r)| format!("{r:.3} at round {round}"));
+        let r = total.in_flight.map_or("-".to_owned(), |(_, r)| format!("{r:.3}"));
         let (since, _) = self.block_began;
         format!(
-            "height {}  r {r}  {} rounds/s  {} blooms/s  luck {}  next block in {} on average, {} so far",
+            "height {} · {} of ~{} · r {r} · {} rounds/s · {} blooms/s · luck {}",
             self.height,
+            seconds(since.elapsed().as_secs_f64()),
+            seconds(expected),
             si(rate),
             si(total.blooms as f64 / elapsed),
             self.luck(),
-            seconds(expected),
-            seconds(since.elapsed().as_secs_f64()),
         )
     }
 

@@ -33,12 +33,18 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<()> {
             reindexed.left_out,
             reindexed.kept.display()
         ));
+        if reindexed.missing > 0 {
+            note(format_args!(
+                "{} blocks that had been stored were not found: lost, or invalid ones",
+                reindexed.missing
+            ));
+        }
         if let Some(lost) = reindexed.lost {
             note(format_args!("the block stored last, {lost}, was not found"));
         }
         chain
     } else {
-        open_chain(&directory, &params, backend)?
+        open_chain(&directory, &params, backend, false)?
     };
     let tip = chain.tip();
     if args.from > tip.height.0 {

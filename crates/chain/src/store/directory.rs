@@ -38,7 +38,15 @@ impl Drop for Directory {
     }
 }
 
+const CHAIN: &str = "chain.redb";
+const MARK: &str = "chain.mark";
+
 impl Directory {
+    /// Whether a chain was ever begun there.
+    pub(crate) fn is_used(path: &Path) -> bool {
+        path.join(CHAIN).exists() || path.join(MARK).exists()
+    }
+
     /// Makes the directory if there is none, and locks it.
     pub(crate) fn lock(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
         fs::create_dir_all(path).map_err(|source| StoreError::io(path, "make", source))?;
@@ -69,7 +77,7 @@ impl Directory {
 
     /// The store's file.
     pub(crate) fn chain_path(&self) -> PathBuf {
-        self.path.join("chain.redb")
+        self.path.join(CHAIN)
     }
 
     fn new_path(&self) -> PathBuf {
@@ -81,7 +89,7 @@ impl Directory {
     }
 
     fn mark_path(&self) -> PathBuf {
-        self.path.join("chain.mark")
+        self.path.join(MARK)
     }
 
     /// Whether there is a store; an error if there was one.

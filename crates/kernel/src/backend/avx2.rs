@@ -7,8 +7,9 @@
 use core::arch::x86_64::*;
 
 use super::field::{self, Field, LANES};
+use super::q15::{Q15, sin_cos};
 use super::solo;
-use super::vector::{Q15, Row, Vector, sin_cos};
+use super::vector::{Row, Vector};
 use crate::bloom::{Bloom, Order};
 use crate::coupling::CouplingTable;
 use crate::params::OSCILLATORS;
@@ -107,11 +108,6 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
-    fn sub(self, a: __m256i, b: __m256i) -> __m256i {
-        avx2!(_mm256_sub_epi16(a, b))
-    }
-
-    #[inline(always)]
     fn add32(self, a: __m256i, b: __m256i) -> __m256i {
         avx2!(_mm256_add_epi32(a, b))
     }
@@ -177,6 +173,11 @@ impl Vector for Avx2 {
 }
 
 impl Q15 for Avx2 {
+    #[inline(always)]
+    fn sub(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_sub_epi16(a, b))
+    }
+
     #[inline(always)]
     fn mulhrs(self, a: __m256i, b: __m256i) -> __m256i {
         avx2!(_mm256_mulhrs_epi16(a, b))

@@ -8,6 +8,8 @@ mod avx512;
 pub(crate) mod batch;
 mod field;
 mod portable;
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+mod q15;
 pub(crate) mod solo;
 mod vector;
 

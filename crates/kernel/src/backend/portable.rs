@@ -76,11 +76,6 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
-    fn sub(self, a: i16x8, b: i16x8) -> i16x8 {
-        a - b
-    }
-
-    #[inline(always)]
     fn add32(self, a: i32x4, b: i32x4) -> i32x4 {
         a + b
     }
