@@ -126,6 +126,7 @@ fn what_programs_read_is_json() {
     assert_eq!(one["difficulty_q24"], (64_u64 << 24).to_string());
     assert_eq!(one["rounds_per_block"].as_f64().unwrap().round(), f64::from(5778 * 64));
     assert!(home.run("estimate --difficulty 0.25").ok().stdout.contains("difficulty 0.25"));
-    let list = home.run("chain list --json --data-dir d").ok().json();
-    assert_eq!(number(&list["height"]), 0);
+    home.run("mine --blocks 1 --pace 0 --data-dir d").ok();
+    let list = home.run("chain list --count 1 --json --data-dir d").ok().json();
+    assert_eq!(number(&list["height"]), 1);
 }

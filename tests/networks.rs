@@ -33,6 +33,7 @@ fn plant(home: &Home, rule: &str, time: u64) {
     let genesis = home.run("genesis --network draft.toml --json").ok().json();
     let nonces = format!("extra_nonce = {}\nnonce = {}\n", text(&genesis["extra_nonce"]), genesis["nonce"]);
     home.write("garden.toml", keys + &nonces);
+    home.run("mine --network garden.toml --blocks 0").ok();
     let tip = home.run("chain --network garden.toml --json").ok().json();
     assert_eq!(tip["hash"], genesis["network_id"], "the chain begins with that genesis");
 }

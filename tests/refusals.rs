@@ -62,6 +62,7 @@ fn difficulties_and_attempts_out_of_range_are_refused() {
 #[test]
 fn a_block_is_named_by_a_height_or_64_hexadecimal_digits() {
     let home = Home::new();
+    home.run("mine --blocks 0 --data-dir d").ok();
     for name in ["", "x", "1.0", HUGE, &"0".repeat(63), &"0".repeat(65), &"g".repeat(64)] {
         let show = home.bloom(["chain", "--data-dir", "d", "show", name]);
         Running::start(show).finish().refused(2, &["neither a height nor a hash"]);
