@@ -29,6 +29,7 @@ impl Image {
     }
 
     fn put(&self, home: &Home, file: &[u8]) {
+        let _ = fs::remove_file(home.path("d/chain.redb.old")); // of the file before, if that was rebuilt
         home.write("d/chain.redb", file);
         home.write("d/chain.mark", &self.mark);
     }

@@ -4,6 +4,7 @@ mod support;
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::process::Command;
 
 use support::{Home, Running};
 
@@ -140,4 +141,24 @@ fn a_parameter_file_is_never_read_without_end() {
         home.run("chain --data-dir d --network /dev/zero").refused(2, &["at most 65536 bytes"]);
     }
     assert!(!home.path("d").exists());
+}
+
+/// A pipe that nobody writes to would keep its reader waiting for ever.
+#[test]
+fn pipes_are_refused_where_files_are_expected() {
+    let home = Home::new();
+    home.run("mine --blocks 1 --pace 0 --data-dir d").ok();
+    let pipe = |name: &str| {
+        let path = home.path(name);
+        let _ = fs::remove_file(&path);
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    pipe("pipe");
+    home.run("mine --blocks 1 --network pipe").refused(2, &["pipe"]);
+    home.run("vectors check pipe").refused(1, &["pipe"]);
+    pipe("d/chain.mark");
+    home.run("chain --data-dir d").refused(3, &["chain.mark", "not a file"]);
+    fs::remove_file(home.path("d/chain.mark")).unwrap();
+    pipe("d/miner.key");
+    home.run("mine --blocks 1 --data-dir d").refused(3, &["miner.key", "not a file"]);
 }

@@ -1,8 +1,9 @@
 //! What a command line means by a network, a data directory, a number of threads.
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::num::NonZeroUsize;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -32,13 +33,21 @@ pub(crate) fn network(name: &str) -> Result<Params> {
 pub(crate) fn parameter_file(name: &str) -> Result<String> {
     let unknown =
         |error| usage(format!("unknown network {name}: expected main, test, dev or a parameter file ({error})"));
-    let file = fs::File::open(name).map_err(unknown)?;
+    let file = open_file(Path::new(name)).map_err(unknown)?;
     let mut text = String::new();
     file.take(MAX_PARAMETER_BYTES + 1).read_to_string(&mut text).map_err(unknown)?;
     if text.len() as u64 > MAX_PARAMETER_BYTES {
         return Err(usage(format!("{name}: expected a parameter file of at most {MAX_PARAMETER_BYTES} bytes")));
     }
     Ok(text)
+}
+
+/// Opens a file to read, unless it is a pipe: that could keep its reader waiting for ever.
+pub(crate) fn open_file(path: &Path) -> io::Result<fs::File> {
+    if fs::metadata(path)?.file_type().is_fifo() {
+        return Err(io::Error::other("it is a pipe, expected a file"));
+    }
+    fs::File::open(path)
 }
 
 impl Place {

@@ -104,8 +104,12 @@ fn make(path: &Path) -> Result<SecretKey> {
 }
 
 fn open_plain(path: &Path) -> io::Result<File> {
-    if fs::symlink_metadata(path)?.file_type().is_symlink() {
+    let kind = fs::symlink_metadata(path)?.file_type();
+    if kind.is_symlink() {
         return Err(io::Error::other("it is a symbolic link"));
+    }
+    if !kind.is_file() {
+        return Err(io::Error::other("it is not a file"));
     }
     File::open(path)
 }

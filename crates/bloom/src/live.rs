@@ -18,6 +18,9 @@ impl LiveLine {
     /// Shows what `line` says, if anybody can see it.
     pub(crate) fn show(&self, line: impl FnOnce() -> String) {
         if !self.0.is_hidden() {
+            if self.0.is_finished() {
+                self.0.reset();
+            }
             self.0.set_message(line());
             self.0.tick();
         }
@@ -25,7 +28,7 @@ impl LiveLine {
 
     /// Takes the line away, so that something else can be printed; it comes back when it is next shown.
     pub(crate) fn clear(&self) {
-        self.0.suspend(|| {});
+        self.0.finish_and_clear();
     }
 }
 

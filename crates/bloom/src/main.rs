@@ -1,4 +1,4 @@
-//! `bloom`: miner, node, wallet, explorer and laboratory of BloomCoin in one program.
+//! `bloom`: BloomCoin in one program. So far it mines, and verifies and shows what was mined.
 //!
 //! This crate parses, prints and chooses exit codes; what it prints is computed by the crates below it.
 

@@ -204,6 +204,9 @@ fn a_reindex_comes_to_the_same_chain() {
     assert_eq!(verify(&mut chain, 1000).unwrap().replayed, 0);
     drop(chain);
     assert_eq!(state(&open(dir.path())), before.0);
+    let (_, again) = Chain::reindex(dir.path(), &DEV, Options::default(), &mut |_| {}).unwrap();
+    assert_ne!(again.kept, reindexed.kept, "what was kept once is not overwritten");
+    assert!(reindexed.kept.exists() && again.kept.exists());
 }
 
 #[test]

@@ -64,6 +64,9 @@ struct Report {
     network: String,
     energy: EnergyMeter,
     began: Instant,
+    /// How long there was something to mine: the pace's pauses are not counted.
+    active: Duration,
+    job_began: Option<Instant>,
     /// Since when the present block is being looked for, and the rounds that were done by then.
     block_began: (Instant, u64),
     height: Height,
@@ -85,6 +88,8 @@ impl Report {
             network: params.name.clone(),
             energy: EnergyMeter::start(args.watts),
             began: Instant::now(),
+            active: Duration::ZERO,
+            job_began: None,
             block_began: (Instant::now(), 0),
             height: facts.height,
             difficulty: facts.difficulty,
@@ -111,6 +116,8 @@ impl Report {
     fn event(&mut self, event: &MiningEvent<'_>) -> Result<()> {
         match *event {
             MiningEvent::Started { height, difficulty } => {
+                self.pause();
+                self.job_began = Some(Instant::now());
                 if height != self.height || self.height.0 == 1 {
                     self.block_began = (Instant::now(), self.rounds_at_last_block);
                 }
@@ -128,7 +135,13 @@ impl Report {
         Ok(())
     }
 
+    /// The work on a job is over.
+    fn pause(&mut self) {
+        self.active += self.job_began.take().map_or(Duration::ZERO, |began| began.elapsed());
+    }
+
     fn mined(&mut self, block: &Block, total: &Snapshot) -> Result<()> {
+        self.pause();
         let template = block.header.template;
         let rounds = total.rounds - self.rounds_at_last_block;
         self.rounds_at_last_block = total.rounds;
@@ -153,7 +166,8 @@ impl Report {
     /// Height, time to the next block elapsed and expected, r of an attempt in flight, rates, luck: in 80 columns all but
     /// the last.
     fn line(&self, total: &Snapshot) -> String {
-        let elapsed = self.began.elapsed().as_secs_f64();
+        let job = self.job_began.map_or(Duration::ZERO, |began| began.elapsed());
+        let elapsed = (self.active + job).as_secs_f64();
         let rate = total.rounds as f64 / elapsed;
         let expected = estimate::rounds_per_block(self.difficulty) / rate;
         let r = total.in_flight.map_or("-".to_owned(), |(_, r)| format!("{r:.3}"));

@@ -1,9 +1,9 @@
 //! A file of vectors as an object of sections: of bounded size, well-formed, and no key in it twice.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use crate::context::open_file;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 
@@ -14,7 +14,7 @@ const MAX_BYTES: u64 = 64 << 20;
 pub(super) fn open(path: &Path) -> Result<Map<String, Value>> {
     let name = path.display();
     let mut bytes = Vec::new();
-    let file = File::open(path).with_context(|| format!("{name}"))?;
+    let file = open_file(path).with_context(|| format!("{name}"))?;
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("{name}"))?;
     if bytes.len() as u64 > MAX_BYTES {
         bail!("{name}: got more than {MAX_BYTES} bytes, expected at most that many");

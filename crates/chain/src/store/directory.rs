@@ -5,7 +5,7 @@
 //! - `chain.mark` names the block last committed. It is written after each commit and never synced: it may
 //!   lag after a power cut, but a store that lacks the block in it has lost blocks that were announced
 //!   (a flipped byte in redb's header can select the commit before the last).
-//! - `chain.redb.old` is what a reindex found; it is kept until the next one.
+//! - `chain.redb.old`, `chain.redb.old.2` and so on are what reindexes found; they are never overwritten.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -84,8 +84,11 @@ impl Directory {
         self.path.join("chain.redb.new")
     }
 
+    /// A name that no file has yet: what an earlier reindex kept may be the only copy of what it left out.
     fn old_path(&self) -> PathBuf {
-        self.path.join("chain.redb.old")
+        let names = (2_u32..).map(|n| format!("chain.redb.old.{n}"));
+        let mut paths = std::iter::once("chain.redb.old".to_owned()).chain(names).map(|name| self.path.join(name));
+        paths.find(|path| !path.exists()).expect("there are more names than files")
     }
 
     fn mark_path(&self) -> PathBuf {
@@ -126,7 +129,6 @@ impl Directory {
     /// marked block if `unmark`.
     pub(crate) fn keep_old(&self, unmark: bool) -> Result<PathBuf, StoreError> {
         let (old, chain) = (self.old_path(), self.chain_path());
-        remove_if_there(&old)?;
         // A second name, so that at no moment there is none; a copy where links are unknown.
         fs::hard_link(&chain, &old)
             .or_else(|_| fs::copy(&chain, &old).map(|_| ()))
@@ -212,6 +214,10 @@ impl Mark {
 
     /// None if there is no file or it is not whole: the mark is a second witness, never the only one.
     fn read(path: &Path) -> Result<Option<BlockHash>, StoreError> {
+        // Anything but a file could keep whoever reads it waiting for ever.
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(StoreError::io(path, "read", io::Error::other("it is not a file")));
+        }
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
