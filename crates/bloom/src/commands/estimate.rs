@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use bloom_consensus::{Coinbase, Difficulty, Draft, Height, Params, Timestamp};
+use bloom_consensus::{Difficulty, Draft, Params, Timestamp};
 use bloom_miner::energy::{self, EnergyMeter, Source};
 use bloom_miner::{Job, MinerConfig, Search, estimate};
 use serde_json::json;
@@ -52,8 +52,7 @@ struct Speed {
 
 /// Searches for a block that nobody can find, and looks how fast.
 fn measure(config: &MinerConfig, watts: Option<f64>) -> Result<Speed> {
-    let coinbase = Coinbase::new(Height(0), Vec::new(), Vec::new())?;
-    let draft = Draft::genesis(coinbase.data().to_vec(), Timestamp(0), Difficulty::MAX)?;
+    let draft = Draft::genesis(Vec::new(), Timestamp(0), Difficulty::MAX)?;
     let search = Search::start(config)?;
     let mut meter = EnergyMeter::start(watts);
     search.assign(Job::new(0, draft.challenge(), Difficulty::MAX));

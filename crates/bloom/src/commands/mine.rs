@@ -67,8 +67,8 @@ struct Report {
     /// How long there was something to mine: the pace's pauses are not counted.
     active: Duration,
     job_began: Option<Instant>,
-    /// Since when the present block is being looked for, and the rounds that were done by then.
-    block_began: (Instant, u64),
+    /// Since when the present block is being looked for.
+    block_began: Instant,
     height: Height,
     difficulty: Difficulty,
     /// Rounds that the blocks so far would have taken on average.
@@ -90,7 +90,7 @@ impl Report {
             began: Instant::now(),
             active: Duration::ZERO,
             job_began: None,
-            block_began: (Instant::now(), 0),
+            block_began: Instant::now(),
             height: facts.height,
             difficulty: facts.difficulty,
             expected_rounds: 0.0,
@@ -118,8 +118,8 @@ impl Report {
             MiningEvent::Started { height, difficulty } => {
                 self.pause();
                 self.job_began = Some(Instant::now());
-                if height != self.height || self.height.0 == 1 {
-                    self.block_began = (Instant::now(), self.rounds_at_last_block);
+                if height != self.height {
+                    self.block_began = Instant::now();
                 }
                 (self.height, self.difficulty) = (height, difficulty);
             }
@@ -171,11 +171,10 @@ impl Report {
         let rate = total.rounds as f64 / elapsed;
         let expected = estimate::rounds_per_block(self.difficulty) / rate;
         let r = total.in_flight.map_or("-".to_owned(), |(_, r)| format!("{r:.3}"));
-        let (since, _) = self.block_began;
         format!(
             "height {} · {} of ~{} · r {r} · {} rounds/s · {} blooms/s · luck {}",
             self.height,
-            seconds(since.elapsed().as_secs_f64()),
+            seconds(self.block_began.elapsed().as_secs_f64()),
             seconds(expected),
             si(rate),
             si(total.blooms as f64 / elapsed),
