@@ -1,7 +1,7 @@
 //! Blocks: a header, its coinbase and its transactions; the certificate is recomputed, never part of it (law §7).
 
 use crate::codec::{DecodeError, Reader, count_bytes};
-use crate::constants::{MAX_BLOCK_BYTES, MIN_TRANSACTION_BYTES};
+use crate::constants::{HEADER_BYTES, MAX_BLOCK_BYTES, MIN_TRANSACTION_BYTES};
 use crate::{BlockHash, Coinbase, Header, MerkleRoot, Transaction, merkle};
 
 /// A header with a body. That the body is the header's own is a rule, see [`crate::rules::isolation::check_body`].
@@ -28,10 +28,18 @@ impl Block {
         merkle::root(&self.coinbase.id(), self.transactions.iter().map(Transaction::wtxid))
     }
 
+    /// The bytes of [`Block::encode`].
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let frame = HEADER_BYTES.saturating_add(self.coinbase.encoded_len()).saturating_add(4);
+        self.transactions.iter().map(Transaction::encoded_len).fold(frame, usize::saturating_add)
+    }
+
     /// header ‖ coinbase ‖ count ‖ transactions.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = self.header.to_bytes().to_vec();
+        let mut out = Vec::with_capacity(self.encoded_len());
+        out.extend(self.header.to_bytes());
         self.coinbase.write(&mut out);
         out.extend(count_bytes(self.transactions.len()));
         for transaction in &self.transactions {

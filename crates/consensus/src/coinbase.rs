@@ -1,10 +1,13 @@
 //! The coinbase: the one part of a block that makes new coins, bound to its height (law §7).
 
 use crate::codec::{DecodeError, Reader, count_bytes};
-use crate::constants::{MAX_COINBASE_DATA, VERSION};
+use crate::constants::{MAX_COINBASE_DATA, OUTPUT_BYTES, VERSION};
 use crate::hash::derive_key;
 use crate::transaction::{ShapeError, read_outputs, write_outputs};
 use crate::{Height, Output, Txid};
+
+/// version ‖ height ‖ the two counts.
+const FRAME_BYTES: usize = 4 + 8 + 4 + 4;
 
 /// Height, at most 96 bytes of free data, any number of outputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +49,13 @@ impl Coinbase {
     #[must_use]
     pub fn id(&self) -> Txid {
         Txid(derive_key("bloomcoin v1 coinbase", &[&self.encode()]))
+    }
+
+    /// The bytes of [`Coinbase::encode`].
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let outputs = self.outputs.len().saturating_mul(OUTPUT_BYTES);
+        FRAME_BYTES.saturating_add(self.data.len()).saturating_add(outputs)
     }
 
     /// version ‖ height ‖ data ‖ outputs.

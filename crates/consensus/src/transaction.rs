@@ -1,6 +1,7 @@
 //! Transactions: outpoints spent, outputs made, one signature per input, no script (law §7).
 
 use std::fmt;
+use std::sync::Arc;
 
 use secp256k1::XOnlyPublicKey;
 
@@ -196,11 +197,20 @@ impl Body {
     }
 }
 
-/// A body with one BIP-340 signature for each of its inputs.
+/// version ‖ not_before ‖ the two counts.
+const FRAME_BYTES: usize = 4 + 8 + 4 + 4;
+
+/// A body with one BIP-340 signature for each of its inputs. Nothing of it ever changes, so its ids are computed once and
+/// clones share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transaction {
+pub struct Transaction(Arc<Signed>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Signed {
     body: Body,
     signatures: Vec<[u8; SIGNATURE_BYTES]>,
+    txid: Txid,
+    wtxid: Wtxid,
 }
 
 impl Transaction {
@@ -212,37 +222,47 @@ impl Transaction {
         if signatures.len() != body.inputs.len() {
             return Err(ShapeError::SignatureCount { got: signatures.len(), expected: body.inputs.len() });
         }
-        Ok(Self { body, signatures })
+        let txid = body.txid();
+        let wtxid = Wtxid(derive_key("bloomcoin v1 wtxid", &[&txid.0, signatures.as_flattened()]));
+        Ok(Self(Arc::new(Signed { body, signatures, txid, wtxid })))
     }
 
     /// All but the signatures.
     #[must_use]
     pub fn body(&self) -> &Body {
-        &self.body
+        &self.0.body
     }
 
     /// One for each input, in their order.
     #[must_use]
     pub fn signatures(&self) -> &[[u8; SIGNATURE_BYTES]] {
-        &self.signatures
+        &self.0.signatures
     }
 
     /// The body's id, by which its outputs are spent; the signatures don't change it.
     #[must_use]
     pub fn txid(&self) -> Txid {
-        self.body.txid()
+        self.0.txid
     }
 
     /// derive_key("bloomcoin v1 wtxid", txid ‖ signatures): what a block commits to.
     #[must_use]
     pub fn wtxid(&self) -> Wtxid {
-        Wtxid(derive_key("bloomcoin v1 wtxid", &[&self.txid().0, self.signatures.as_flattened()]))
+        self.0.wtxid
+    }
+
+    /// The bytes of [`Transaction::encode`].
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let inputs = self.0.body.inputs.len().saturating_mul(OUTPOINT_BYTES.saturating_add(SIGNATURE_BYTES));
+        let outputs = self.0.body.outputs.len().saturating_mul(OUTPUT_BYTES);
+        FRAME_BYTES.saturating_add(inputs).saturating_add(outputs)
     }
 
     /// body ‖ signatures.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(self.encoded_len());
         self.write(&mut out);
         out
     }
@@ -259,8 +279,8 @@ impl Transaction {
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        self.body.write(out);
-        out.extend(self.signatures.as_flattened());
+        self.0.body.write(out);
+        out.extend(self.0.signatures.as_flattened());
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {

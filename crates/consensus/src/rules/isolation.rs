@@ -62,7 +62,7 @@ fn merkle_root(block: &Block) -> Result<(), CopyFault> {
 
 /// "block ≤ 1 048 576 bytes"
 fn block_size(block: &Block) -> Result<(), RuleViolation> {
-    let got = block.encode().len();
+    let got = block.encoded_len();
     if got > MAX_BLOCK_BYTES {
         return Err(RuleViolation::BlockTooLong { got, most: MAX_BLOCK_BYTES });
     }

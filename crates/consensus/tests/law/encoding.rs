@@ -89,16 +89,19 @@ fn is_the_one_encoding<T: PartialEq + std::fmt::Debug>(
 proptest! {
     #[test]
     fn transactions_have_one_encoding(value in transaction(), at: prop::sample::Index) {
+        prop_assert_eq!(value.encoded_len(), value.encode().len());
         is_the_one_encoding(&value, &value.encode(), Transaction::decode, Transaction::encode, at)?;
     }
 
     #[test]
     fn coinbases_have_one_encoding(value in coinbase(), at: prop::sample::Index) {
+        prop_assert_eq!(value.encoded_len(), value.encode().len());
         is_the_one_encoding(&value, &value.encode(), Coinbase::decode, Coinbase::encode, at)?;
     }
 
     #[test]
     fn blocks_have_one_encoding(value in block(), at: prop::sample::Index) {
+        prop_assert_eq!(value.encoded_len(), value.encode().len());
         is_the_one_encoding(&value, &value.encode(), Block::decode, Block::encode, at)?;
     }
 

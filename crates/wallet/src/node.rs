@@ -1,0 +1,60 @@
+//! What a wallet asks of whoever keeps the chain: a data directory today, a running node later.
+
+use bloom_chain::FeeRate;
+use bloom_consensus::{Block, BlockHash, Height, Params, Transaction, Txid};
+
+/// A block of the active chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its hash.
+    pub hash: BlockHash,
+    /// Its height.
+    pub height: Height,
+}
+
+/// The chain and the transactions that wait for it, as a wallet sees them. Answers may come from another process, so
+/// each call is one question, and between two of them the tip may move: hashes tell.
+pub trait Node {
+    /// Why a question was not answered, or a transaction not taken.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// The network.
+    fn params(&self) -> &Params;
+
+    /// The last block of the chain.
+    ///
+    /// # Errors
+    /// The node's.
+    fn tip(&self) -> Result<Place, Self::Error>;
+
+    /// The chain's block at a height, `None` above the tip.
+    ///
+    /// # Errors
+    /// The node's.
+    fn hash_at(&self, height: Height) -> Result<Option<BlockHash>, Self::Error>;
+
+    /// A whole block; `None` if it is unknown or its body was pruned.
+    ///
+    /// # Errors
+    /// The node's.
+    fn block(&self, hash: &BlockHash) -> Result<Option<Block>, Self::Error>;
+
+    /// All transactions that wait in the mempool, each after those that it spends from.
+    ///
+    /// # Errors
+    /// The node's.
+    fn waiting(&self) -> Result<Vec<Transaction>, Self::Error>;
+
+    /// A fee rate that should bring a transaction into one of the next `blocks` blocks.
+    ///
+    /// # Errors
+    /// The node's.
+    fn fee_rate(&self, blocks: u32) -> Result<FeeRate, Self::Error>;
+
+    /// Hands a transaction in; one that waits already is taken again without harm. When this returns, it is kept across
+    /// a restart of the node.
+    ///
+    /// # Errors
+    /// The node's, for a refusal too: it says which rule and what to do.
+    fn submit(&mut self, transaction: &Transaction) -> Result<Txid, Self::Error>;
+}
