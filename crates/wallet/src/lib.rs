@@ -1,5 +1,13 @@
 //! Keys, addresses, coins and payments: everything about holding and sending BLOOM but the chain itself.
 
+pub mod keys;
+pub mod mnemonic;
 mod node;
+mod random;
+pub mod secrets;
 
+pub use keys::{AccountPublic, KeyChain, KeyPath, Seed};
+pub use mnemonic::{WordCount, Words, WordsError};
 pub use node::{Node, Place};
+pub use random::NoRandomness;
+pub use secrets::WalletKeys;
