@@ -8,6 +8,6 @@ pub mod secrets;
 
 pub use keys::{AccountPublic, KeyChain, KeyPath, Seed};
 pub use mnemonic::{WordCount, Words, WordsError};
-pub use node::{Node, Place};
+pub use node::{Node, Place, Waiting};
 pub use random::NoRandomness;
 pub use secrets::WalletKeys;

@@ -1,7 +1,7 @@
 //! What a wallet asks of whoever keeps the chain: a data directory today, a running node later.
 
 use bloom_chain::FeeRate;
-use bloom_consensus::{Block, BlockHash, Height, Params, Transaction, Txid};
+use bloom_consensus::{Amount, Block, BlockHash, Height, Params, Transaction, Txid};
 
 /// A block of the active chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,15 @@ pub struct Place {
     pub hash: BlockHash,
     /// Its height.
     pub height: Height,
+}
+
+/// A transaction that waits in the mempool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// It.
+    pub transaction: Transaction,
+    /// What it pays: inputs less outputs.
+    pub fee: Amount,
 }
 
 /// The chain and the transactions that wait for it, as a wallet sees them. Answers may come from another process, so
@@ -43,7 +52,7 @@ pub trait Node {
     ///
     /// # Errors
     /// The node's.
-    fn waiting(&self) -> Result<Vec<Transaction>, Self::Error>;
+    fn waiting(&self) -> Result<Vec<Waiting>, Self::Error>;
 
     /// A fee rate that should bring a transaction into one of the next `blocks` blocks.
     ///
@@ -57,4 +66,8 @@ pub trait Node {
     /// # Errors
     /// The node's, for a refusal too: it says which rule and what to do.
     fn submit(&mut self, transaction: &Transaction) -> Result<Txid, Self::Error>;
+
+    /// Whether an error of [`Node::submit`] is the node's judgement of the transaction, which it has not kept. Of any
+    /// other it is not known whether the transaction was taken.
+    fn is_refusal(error: &Self::Error) -> bool;
 }
