@@ -178,7 +178,7 @@ impl Chain {
             self.file_condemned(&hash, &entry)?;
             return Err(AcceptError::Condemned { hash });
         }
-        match rules::isolation::check_body(block) {
+        match self.examiner.check_body(block) {
             Ok(()) => {}
             Err(Rejection::Rule(violation)) => return self.condemn(arrival, entry, violation),
             // Another copy, from another peer, may be the header's own (attacks 16 and 20).
@@ -220,7 +220,7 @@ impl Chain {
         let Arrival { block, .. } = arrival;
         rules::header::check_isolated(&block.header).map_err(|violation| arrival.refused(violation))?;
         proof::verify(&block.header, &mut self.solo).map_err(|proof| arrival.refused(proof))?;
-        rules::isolation::check_body(block).map_err(|rejection| arrival.refused(rejection))?;
+        self.examiner.check_body(block).map_err(|rejection| arrival.refused(rejection))?;
         self.orphans.force(arrival.waiting());
         Ok(Outcome::Orphan)
     }
@@ -239,7 +239,7 @@ impl Chain {
     /// Puts a block on top of the tip.
     fn extend(&mut self, arrival: Arrival<'_>, entry: Entry) -> Result<Outcome, AcceptError> {
         let Arrival { hash, block, .. } = arrival;
-        let effect = match branch::judge(&self.ledger, &self.params.network_id, block)? {
+        let effect = match branch::judge(&self.ledger, &mut self.examiner, block)? {
             Ok(effect) => effect,
             Err(violation) => return self.condemn(arrival, entry, violation),
         };
@@ -261,7 +261,7 @@ impl Chain {
         let newest = self.ledger.newest();
         kill_point!("accept.before-write");
         self.ledger.add(&hash, &entry, Some(&block.encode()))?;
-        match branch::switch(&mut self.ledger, &self.params.network_id, self.tip.hash, &hash) {
+        match branch::switch(&mut self.ledger, &mut self.examiner, self.tip.hash, &hash) {
             Ok(Switch { disconnected, connected }) => {
                 if let Some(held) = self.hold_if_ahead(arrival).transpose() {
                     self.ledger.rollback(newest);

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use bloom_consensus::rules::utxo;
-use bloom_consensus::{Block, BlockEffect, BlockHash, CheckError, Height, NetworkId, Outpoint, RuleViolation};
+use bloom_consensus::{Block, BlockEffect, BlockHash, CheckError, Height, Outpoint, RuleViolation};
 
 use crate::error::StoreError;
+use crate::examiner::Examiner;
 use crate::failpoints::kill_point;
 use crate::ledger::Ledger;
 use crate::store::{Entry, Undo};
@@ -34,10 +34,10 @@ pub(crate) struct Switch {
 /// What a block does to the unspent outputs, if every rule that depends on them holds (law §7).
 pub(crate) fn judge(
     ledger: &Ledger,
-    network: &NetworkId,
+    examiner: &mut Examiner,
     block: &Block,
 ) -> Result<Result<BlockEffect, RuleViolation>, StoreError> {
-    match utxo::connect(network, block, ledger) {
+    match examiner.connect(block.contents(), ledger) {
         Ok(effect) => Ok(Ok(effect)),
         Err(CheckError::Rule(violation)) => Ok(Err(violation)),
         Err(CheckError::Store(error)) => Err(error),
@@ -89,7 +89,7 @@ pub(crate) fn revert(ledger: &mut Ledger, hash: &BlockHash) -> Result<BlockHash,
 /// all of it or, after an error, rolls all of it back.
 pub(crate) fn switch(
     ledger: &mut Ledger,
-    network: &NetworkId,
+    examiner: &mut Examiner,
     mut tip: BlockHash,
     target: &BlockHash,
 ) -> Result<Switch, SwitchError> {
@@ -102,7 +102,7 @@ pub(crate) fn switch(
     kill_point!("reorganise.between-branches");
     for (hash, entry) in path.into_iter().rev() {
         let block = ledger.known_block(&hash, &entry)?;
-        match judge(ledger, network, &block)? {
+        match judge(ledger, examiner, &block)? {
             Ok(effect) => apply(ledger, &hash, entry.height(), effect)?,
             Err(violation) => {
                 let violation = Box::new(violation);

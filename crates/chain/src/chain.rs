@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use bloom_consensus::difficulty::next_difficulty;
+use bloom_consensus::rules::header;
 use bloom_consensus::{
-    Block, BlockHash, Coin, CoinView, Difficulty, Header, Height, Outpoint, Params, Parent, Timestamp, Work,
+    Block, BlockEffect, BlockHash, CheckError, Coin, CoinView, Difficulty, Draft, Header, Height, Outpoint, Output,
+    Params, Parent, Timestamp, Transaction, TransactionViolation, Work,
 };
 use bloom_kernel::{Backend, Solo};
 
 use crate::branch;
-use crate::error::StoreError;
+use crate::error::{DraftError, StoreError};
+use crate::examiner::Examiner;
 use crate::failpoints::kill_point;
 use crate::ledger::{Branch, Ledger};
 use crate::store::{Directory, Entry, MemoryStore};
@@ -25,13 +28,16 @@ pub struct Options {
     /// Blocks per commit. 1 makes every block durable before [`Chain::accept`] returns; an initial load takes 64 and
     /// calls [`Chain::flush`] at its end: what was not flushed may be gone after a kill.
     pub blocks_per_commit: usize,
+    /// Threads that check the transactions of a block, at least one.
+    pub threads: usize,
     /// Begin a chain where there is none. Without it, [`Chain::open`] makes nothing and says so.
     pub create: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 8 << 20, backend: Backend::detect(), blocks_per_commit: 1, create: true }
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { cache_bytes: 8 << 20, backend: Backend::detect(), blocks_per_commit: 1, threads, create: true }
     }
 }
 
@@ -111,6 +117,7 @@ pub struct Chain {
     pub(crate) ledger: Ledger,
     pub(crate) params: Params,
     pub(crate) solo: Solo,
+    pub(crate) examiner: Examiner,
     pub(crate) tip: Tip,
     pub(crate) orphans: Pool,
     pub(crate) set_aside: Pool,
@@ -170,6 +177,7 @@ impl Chain {
             ledger,
             params: params.clone(),
             solo: Solo::new(options.backend),
+            examiner: Examiner::new(params.network_id, options.threads),
             tip,
             orphans: Pool::new(ORPHANS),
             set_aside: Pool::new(SET_ASIDE),
@@ -263,6 +271,34 @@ impl Chain {
     /// [`StoreError`].
     pub fn coin(&self, outpoint: &Outpoint) -> Result<Option<Coin>, StoreError> {
         self.ledger.coin(outpoint)
+    }
+
+    /// The rules of isolation and the signatures of one transaction, against the outputs that its inputs spend, in their
+    /// order. One that passes is remembered: the block that brings it does not check these again.
+    ///
+    /// # Errors
+    /// The first rule violated.
+    pub fn verify_transaction(
+        &mut self,
+        transaction: &Transaction,
+        spent: &[Output],
+    ) -> Result<(), TransactionViolation> {
+        self.examiner.check_transaction(transaction, spent)
+    }
+
+    /// Judges a draft as a block on the tip would be: by every rule but those on the seal, which it has not, on the root,
+    /// which is made of its own body, and on the clock. Yields what its block would change.
+    ///
+    /// # Errors
+    /// [`DraftError`].
+    pub fn check_draft(&mut self, draft: &Draft) -> Result<BlockEffect, DraftError> {
+        if self.closed {
+            return Err(StoreError::Closed.into());
+        }
+        let contents = draft.contents();
+        header::check_template(&self.params, contents.template, &self.tip.as_parent(), &self.ancestors())?;
+        self.examiner.check_contents(contents).map_err(CheckError::Rule)?;
+        Ok(self.examiner.connect(contents, &self.ledger)?)
     }
 
     /// A hash of the set of unspent outputs: equal if and only if the sets are.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bloom_consensus::constants::FUTURE_DROP_SECS;
-use bloom_consensus::{BlockHash, Height, NetworkId, Rejection, RuleViolation, Timestamp};
+use bloom_consensus::{BlockHash, CheckError, Height, NetworkId, Rejection, RuleViolation, Timestamp};
 use thiserror::Error;
 
 /// What can go wrong with the chain's files. Every message says what to do next.
@@ -181,6 +181,26 @@ pub enum AcceptError {
     /// The files fail, not the block.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Why nobody should work on a draft.
+#[derive(Debug, Error)]
+pub enum DraftError {
+    /// A block of it would be invalid.
+    #[error("a block of this draft would be invalid: {0}")]
+    Invalid(Box<RuleViolation>),
+    /// The files fail, not the draft.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<CheckError<StoreError>> for DraftError {
+    fn from(error: CheckError<StoreError>) -> Self {
+        match error {
+            CheckError::Rule(violation) => Self::Invalid(Box::new(violation)),
+            CheckError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// Why a verification did not come to its good end.

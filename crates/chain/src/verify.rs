@@ -13,6 +13,7 @@ use bloom_kernel::{Backend, Batch};
 use crate::branch;
 use crate::chain::Chain;
 use crate::error::VerifyError;
+use crate::examiner::Examiner;
 use crate::store::{Entry, Scan};
 
 /// What is being verified, and how far.
@@ -89,7 +90,7 @@ impl Chain {
         let proofs = self.verify_proofs(from, threads.max(1), &mut watch)?;
         let bodies = self.verify_bodies(from, &mut watch)?;
         let newest = self.ledger.newest();
-        let replayed = self.verify_spending(from, &mut watch);
+        let replayed = self.verify_spending(from, threads, &mut watch);
         self.ledger.rollback(newest);
         Ok(Verified { proofs, bodies, replayed: replayed? })
     }
@@ -187,7 +188,9 @@ impl Chain {
 
     /// In a transaction that is then rolled back. Taken apart down to genesis, nothing may be left unspent: from there
     /// the replay owes nothing to what was stored but blocks.
-    fn verify_spending(&mut self, from: Height, watch: &mut Watch<'_>) -> Result<u64, VerifyError> {
+    fn verify_spending(&mut self, from: Height, threads: usize, watch: &mut Watch<'_>) -> Result<u64, VerifyError> {
+        // One that has seen nothing: what was judged before is judged anew.
+        let mut examiner = Examiner::new(self.params.network_id, threads);
         let stored = self.ledger.branch_digest()?;
         let first = from.0.max(1);
         let total = (self.tip.height.0 + 1).saturating_sub(first) * 2;
@@ -210,7 +213,7 @@ impl Chain {
         for (done, hash) in (path.len() as u64 + 1..).zip(path.iter().rev()) {
             let entry = self.ledger.known_entry(hash)?;
             let block = self.ledger.known_block(hash, &entry)?;
-            let effect = branch::judge(&self.ledger, &self.params.network_id, &block)?
+            let effect = branch::judge(&self.ledger, &mut examiner, &block)?
                 .map_err(|violation| invalid(*hash, entry.height(), violation))?;
             branch::apply(&mut self.ledger, hash, entry.height(), effect)?;
             watch.tell(VerifyProgress::Spending { done, total })?;

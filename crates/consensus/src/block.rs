@@ -2,7 +2,7 @@
 
 use crate::codec::{DecodeError, Reader, count_bytes};
 use crate::constants::{HEADER_BYTES, MAX_BLOCK_BYTES, MIN_TRANSACTION_BYTES};
-use crate::{BlockHash, Coinbase, Header, MerkleRoot, Transaction, merkle};
+use crate::{BlockHash, Coinbase, Header, MerkleRoot, Template, Transaction, merkle};
 
 /// A header with a body. That the body is the header's own is a rule, see [`crate::rules::isolation::check_body`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,33 @@ pub struct Block {
     pub transactions: Vec<Transaction>,
 }
 
+/// What the rules on bodies look at, in a block as in a draft that has no seal yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Contents<'a> {
+    /// Height, time and root.
+    pub template: &'a Template,
+    /// The new coins.
+    pub coinbase: &'a Coinbase,
+    /// In the order in which they spend.
+    pub transactions: &'a [Transaction],
+}
+
+impl Contents<'_> {
+    /// The bytes of [`Block::encode`], sealed.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let frame = HEADER_BYTES.saturating_add(self.coinbase.encoded_len()).saturating_add(4);
+        self.transactions.iter().map(Transaction::encoded_len).fold(frame, usize::saturating_add)
+    }
+}
+
 impl Block {
+    /// The block but for its seal.
+    #[must_use]
+    pub fn contents(&self) -> Contents<'_> {
+        Contents { template: &self.header.template, coinbase: &self.coinbase, transactions: &self.transactions }
+    }
+
     /// The header's hash.
     #[must_use]
     pub fn hash(&self) -> BlockHash {
@@ -31,8 +57,7 @@ impl Block {
     /// The bytes of [`Block::encode`].
     #[must_use]
     pub fn encoded_len(&self) -> usize {
-        let frame = HEADER_BYTES.saturating_add(self.coinbase.encoded_len()).saturating_add(4);
-        self.transactions.iter().map(Transaction::encoded_len).fold(frame, usize::saturating_add)
+        self.contents().encoded_len()
     }
 
     /// header ‖ coinbase ‖ count ‖ transactions.

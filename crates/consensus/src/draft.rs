@@ -5,8 +5,8 @@ use bloom_kernel::{Difficulty, Seal};
 use crate::constants::VERSION;
 use crate::difficulty::{Ancestors, next_difficulty};
 use crate::{
-    Block, BlockHash, Challenge, Coinbase, Header, Height, Output, Params, Parent, ShapeError, Template, Timestamp,
-    Transaction, merkle,
+    Block, BlockHash, Challenge, Coinbase, Contents, Header, Height, Output, Params, Parent, ShapeError, Template,
+    Timestamp, Transaction, merkle,
 };
 
 /// A template with the body that it commits to.
@@ -69,6 +69,12 @@ impl Draft {
     #[must_use]
     pub fn challenge(&self) -> Challenge {
         self.template.challenge()
+    }
+
+    /// What a block of it will hold.
+    #[must_use]
+    pub fn contents(&self) -> Contents<'_> {
+        Contents { template: &self.template, coinbase: &self.coinbase, transactions: &self.transactions }
     }
 
     /// The same draft made at another second, with the difficulty unchanged: that depends on ancestors alone.

@@ -41,7 +41,7 @@ pub mod transaction;
 pub mod types;
 
 pub use amount::{Amount, AmountError};
-pub use block::Block;
+pub use block::{Block, Contents};
 pub use bloom_kernel::{Difficulty, DifficultyOutOfRange, Seal};
 pub use codec::DecodeError;
 pub use coinbase::Coinbase;
@@ -52,6 +52,6 @@ pub use header::{Header, Parent, Template};
 pub use network::Params;
 pub use network_file::{NetworkFile, ParamsError};
 pub use rules::clock::ClockVerdict;
-pub use rules::utxo::{BlockEffect, Coin, CoinView};
+pub use rules::utxo::{BlockEffect, Coin, CoinView, Spending};
 pub use transaction::{Body, Outpoint, Output, OutputKey, ShapeError, Transaction};
 pub use types::{BlockHash, Challenge, Height, MerkleRoot, NetworkId, Timestamp, Txid, Work, Wtxid};

@@ -4,7 +4,7 @@ use bloom_kernel::{BLOOM_ROUNDS, ROUNDS_MAX, lucas};
 
 use crate::constants::VERSION;
 use crate::difficulty::{Ancestors, next_difficulty};
-use crate::{BlockHash, CheckError, Header, Height, Params, Parent, RuleViolation, Timestamp, ticket};
+use crate::{BlockHash, CheckError, Header, Height, Params, Parent, RuleViolation, Template, Timestamp, ticket};
 
 /// Everything about a header but its proof, in the law's order: ranges, version, height, nonce, difficulty, time, and
 /// the ticket on the header as claimed. Yields the block's hash, which the ticket needs.
@@ -18,16 +18,33 @@ pub fn check<A: Ancestors>(
     ancestors: &A,
 ) -> Result<BlockHash, CheckError<A::Error>> {
     let hash = header.block_hash();
+    let template = &header.template;
     bloom_end(header)?;
-    version(header)?;
-    prev_hash(header, parent)?;
-    height(header, parent.height)?;
+    version(template)?;
+    prev_hash(template, parent)?;
+    height(template, parent.height)?;
     nonce(header)?;
-    difficulty(params, header, parent.height, ancestors)?;
-    let parent_time = ancestors.at(parent.height).map_err(CheckError::Store)?.timestamp;
-    timestamp(header, parent_time)?;
+    difficulty(params, template, parent.height, ancestors)?;
+    timestamp(template, parent.height, ancestors)?;
     meets_ticket(header, &hash)?;
     Ok(hash)
+}
+
+/// What of [`check`] does not need the seal: what a miner's template must be before it is worth working on.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_template<A: Ancestors>(
+    params: &Params,
+    template: &Template,
+    parent: &Parent,
+    ancestors: &A,
+) -> Result<(), CheckError<A::Error>> {
+    version(template)?;
+    prev_hash(template, parent)?;
+    height(template, parent.height)?;
+    difficulty(params, template, parent.height, ancestors)?;
+    timestamp(template, parent.height, ancestors)
 }
 
 /// What can be said of a header whose parent is unknown: that it must have cost work before it is worth keeping.
@@ -37,7 +54,7 @@ pub fn check<A: Ancestors>(
 pub fn check_isolated(header: &Header) -> Result<BlockHash, RuleViolation> {
     let hash = header.block_hash();
     bloom_end(header)?;
-    version(header)?;
+    version(&header.template)?;
     nonce(header)?;
     meets_ticket(header, &hash)?;
     Ok(hash)
@@ -53,8 +70,8 @@ fn bloom_end(header: &Header) -> Result<(), RuleViolation> {
 }
 
 /// "version is 1."
-fn version(header: &Header) -> Result<(), RuleViolation> {
-    let got = header.template.version;
+fn version(template: &Template) -> Result<(), RuleViolation> {
+    let got = template.version;
     if got != VERSION {
         return Err(RuleViolation::Version { got });
     }
@@ -62,8 +79,8 @@ fn version(header: &Header) -> Result<(), RuleViolation> {
 }
 
 /// A header is bound to its branch through prev_hash alone.
-fn prev_hash(header: &Header, parent: &Parent) -> Result<(), RuleViolation> {
-    let (got, expected) = (header.template.prev_hash, parent.hash);
+fn prev_hash(template: &Template, parent: &Parent) -> Result<(), RuleViolation> {
+    let (got, expected) = (template.prev_hash, parent.hash);
     if got != expected {
         return Err(RuleViolation::PrevHash { got, expected });
     }
@@ -71,8 +88,8 @@ fn prev_hash(header: &Header, parent: &Parent) -> Result<(), RuleViolation> {
 }
 
 /// "height = parent's + 1"
-fn height(header: &Header, parent: Height) -> Result<(), RuleViolation> {
-    let got = header.template.height;
+fn height(template: &Template, parent: Height) -> Result<(), RuleViolation> {
+    let got = template.height;
     if Some(got) != parent.next() {
         return Err(RuleViolation::Height { got, parent });
     }
@@ -91,12 +108,12 @@ fn nonce(header: &Header) -> Result<(), RuleViolation> {
 /// "Difficulty is a function of a block's ancestors and of nothing else."
 fn difficulty<A: Ancestors>(
     params: &Params,
-    header: &Header,
+    template: &Template,
     parent: Height,
     ancestors: &A,
 ) -> Result<(), CheckError<A::Error>> {
     let expected = next_difficulty(params, parent, ancestors).map_err(CheckError::Store)?;
-    let got = header.template.difficulty;
+    let got = template.difficulty;
     if got != expected {
         return Err(RuleViolation::Difficulty { got, expected }.into());
     }
@@ -104,10 +121,11 @@ fn difficulty<A: Ancestors>(
 }
 
 /// "strictly greater than the parent's"
-fn timestamp(header: &Header, parent: Timestamp) -> Result<(), RuleViolation> {
-    let got = header.template.timestamp;
+fn timestamp<A: Ancestors>(template: &Template, parent: Height, ancestors: &A) -> Result<(), CheckError<A::Error>> {
+    let got = template.timestamp;
+    let parent: Timestamp = ancestors.at(parent).map_err(CheckError::Store)?.timestamp;
     if got <= parent {
-        return Err(RuleViolation::Timestamp { got, parent });
+        return Err(RuleViolation::Timestamp { got, parent }.into());
     }
     Ok(())
 }

@@ -1,13 +1,12 @@
 //! Blocks in the context of the unspent outputs of their branch (law §7).
 
-use std::collections::BTreeMap;
-
+use super::isolation::first_repeated;
 use crate::constants::COINBASE_MATURITY;
 use crate::reward::reward;
 use crate::signing::check_signatures;
 use crate::{
-    Amount, Block, Body, CheckError, Coinbase, Height, NetworkId, Outpoint, Output, RuleViolation,
-    TransactionViolation, Txid,
+    Amount, Block, Body, CheckError, Coinbase, Contents, Height, NetworkId, Outpoint, Output, RuleViolation,
+    Transaction, TransactionViolation, Txid,
 };
 
 /// An unspent output with what its spending depends on.
@@ -45,6 +44,27 @@ pub struct BlockEffect {
     pub fees: Amount,
 }
 
+/// What [`spend`] found: what the block changes, and what its signatures must be checked against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spending {
+    /// What the block changes, if its signatures are good.
+    pub effect: BlockEffect,
+    /// The output that each input spends, over all transactions in their order.
+    outputs: Vec<Output>,
+}
+
+impl Spending {
+    /// The outputs that each transaction of the block spends, one for each input, in their order.
+    pub fn outputs<'a>(&'a self, transactions: &'a [Transaction]) -> impl Iterator<Item = &'a [Output]> {
+        let mut rest = self.outputs.as_slice();
+        transactions.iter().map(move |transaction| {
+            let (own, others) = rest.split_at_checked(transaction.body().inputs().len()).unwrap_or((rest, &[]));
+            rest = others;
+            own
+        })
+    }
+}
+
 /// Connects a block to its branch: every input exists, is unspent and mature, sums hold, the coinbase takes no more than
 /// it may, and, dearest last, every signature is good. [`super::isolation::check_body`] must have passed.
 ///
@@ -55,27 +75,37 @@ pub fn connect<V: CoinView>(
     block: &Block,
     coins: &V,
 ) -> Result<BlockEffect, CheckError<V::Error>> {
-    let height = block.header.template.height;
-    let mut ledger = Ledger { coins, spent: BTreeMap::new(), created: BTreeMap::new() };
-    let mut fees = Amount::ZERO;
-    let mut spent = Vec::with_capacity(block.transactions.len());
-    for (position, transaction) in block.transactions.iter().enumerate() {
-        let at = |violation| RuleViolation::Transaction { position, violation };
-        let body = transaction.body();
-        let inputs = ledger.take(body, at)?;
-        let fee = check_spend(body, height, &inputs).map_err(at)?;
-        fees = fees.checked_add(fee).ok_or(RuleViolation::FeeSum)?;
-        ledger.create(transaction.txid(), body.outputs(), height, false);
-        spent.push(inputs.iter().map(|coin| coin.output).collect::<Vec<_>>());
-    }
-    coinbase_amount(&block.coinbase, height, fees)?;
-    for (position, (transaction, spent)) in block.transactions.iter().zip(&spent).enumerate() {
+    let spending = spend(block.contents(), coins)?;
+    for (position, (transaction, spent)) in
+        block.transactions.iter().zip(spending.outputs(&block.transactions)).enumerate()
+    {
         check_signatures(network, transaction, spent)
             .map_err(|violation| RuleViolation::Transaction { position, violation })?;
     }
-    ledger.create(block.coinbase.id(), block.coinbase.outputs(), height, true);
-    let Ledger { spent, created, .. } = ledger;
-    Ok(BlockEffect { spent: spent.into_iter().collect(), created: created.into_iter().collect(), fees })
+    Ok(spending.effect)
+}
+
+/// What of [`connect`] comes before the signatures. They are all that is left then, and may be checked in any order as
+/// long as the lowest position that fails is the one reported.
+///
+/// # Errors
+/// As [`connect`].
+pub fn spend<V: CoinView>(contents: Contents<'_>, coins: &V) -> Result<Spending, CheckError<V::Error>> {
+    let height = contents.template.height;
+    let mut ledger = Ledger::new(contents, coins);
+    let mut fees = Amount::ZERO;
+    let mut outputs = Vec::with_capacity(contents.transactions.len());
+    let mut taken = Vec::new();
+    for (position, transaction) in contents.transactions.iter().enumerate() {
+        let at = |violation| RuleViolation::Transaction { position, violation };
+        taken.clear();
+        ledger.take(position, transaction.body(), &mut taken)?;
+        let fee = check_spend(transaction.body(), height, &taken).map_err(at)?;
+        fees = fees.checked_add(fee).ok_or(RuleViolation::FeeSum)?;
+        outputs.extend(taken.iter().map(|coin| coin.output));
+    }
+    coinbase_amount(contents.coinbase, height, fees)?;
+    Ok(Spending { effect: ledger.into_effect(fees), outputs })
 }
 
 /// A transaction against the coins that it spends, one for each input in their order, but for its signatures: maturity
@@ -123,38 +153,89 @@ fn coinbase_amount(coinbase: &Coinbase, height: Height, fees: Amount) -> Result<
 /// The branch's coins with a block's changes so far on top.
 struct Ledger<'a, V> {
     coins: &'a V,
-    spent: BTreeMap<Outpoint, Coin>,
-    created: BTreeMap<Outpoint, Coin>,
+    contents: Contents<'a>,
+    /// Every id of the block and its position, ascending: the coinbase comes last, so that nothing is after it.
+    ids: Vec<(Txid, usize)>,
+    /// How many outputs the transactions before each position make.
+    before: Vec<usize>,
+    /// For every output of the transactions, whether the block itself has spent it.
+    passed_on: Vec<bool>,
+    /// The first input that spends what one before it spends, counted over the block.
+    repeated: Option<usize>,
+    /// Inputs met so far.
+    met: usize,
+    spent: Vec<(Outpoint, Coin)>,
 }
 
-impl<V: CoinView> Ledger<'_, V> {
+impl<'a, V: CoinView> Ledger<'a, V> {
+    fn new(contents: Contents<'a>, coins: &'a V) -> Self {
+        let transactions = contents.transactions;
+        let own = (contents.coinbase.id(), transactions.len());
+        let mut ids: Vec<_> = transactions.iter().map(Transaction::txid).zip(0..).chain([own]).collect();
+        ids.sort_unstable();
+        let mut outputs = 0_usize;
+        let before = transactions.iter().map(|transaction| {
+            let before = outputs;
+            outputs = outputs.saturating_add(transaction.body().outputs().len());
+            before
+        });
+        let before = before.collect();
+        let passed_on = vec![false; outputs];
+        let repeated = first_repeated(transactions);
+        let spent = Vec::with_capacity(transactions.len());
+        Self { coins, contents, ids, before, passed_on, repeated, met: 0, spent }
+    }
+
     /// Spends a transaction's inputs: "a transaction may spend only outputs of earlier blocks or of transactions before
     /// it", and each once.
-    fn take(
-        &mut self,
-        body: &Body,
-        at: impl Fn(TransactionViolation) -> RuleViolation,
-    ) -> Result<Vec<Coin>, CheckError<V::Error>> {
-        let mut taken = Vec::with_capacity(body.inputs().len());
+    fn take(&mut self, position: usize, body: &Body, taken: &mut Vec<Coin>) -> Result<(), CheckError<V::Error>> {
         for outpoint in body.inputs() {
-            let missing = || at(TransactionViolation::MissingInput { outpoint: *outpoint });
-            if let Some(coin) = self.created.remove(outpoint) {
+            let violation = TransactionViolation::MissingInput { outpoint: *outpoint };
+            let missing = RuleViolation::Transaction { position, violation };
+            if self.repeated == Some(self.met) {
+                return Err(missing.into());
+            }
+            self.met = self.met.saturating_add(1);
+            if let Some(coin) = self.pass_on(position, outpoint) {
                 taken.push(coin);
                 continue;
             }
-            if self.spent.contains_key(outpoint) {
-                return Err(missing().into());
-            }
-            let coin = self.coins.coin(outpoint).map_err(CheckError::Store)?.ok_or_else(missing)?;
-            self.spent.insert(*outpoint, coin);
+            let coin = self.coins.coin(outpoint).map_err(CheckError::Store)?.ok_or(missing)?;
+            self.spent.push((*outpoint, coin));
             taken.push(coin);
         }
-        Ok(taken)
+        Ok(())
     }
 
-    fn create(&mut self, txid: Txid, outputs: &[Output], height: Height, is_coinbase: bool) {
-        for (index, output) in (0..).zip(outputs) {
-            self.created.insert(Outpoint { txid, index }, Coin { output: *output, height, is_coinbase });
+    /// The output at an outpoint, if a transaction before this position made it; it is spent now.
+    fn pass_on(&mut self, position: usize, outpoint: &Outpoint) -> Option<Coin> {
+        let first = self.ids.partition_point(|(id, _)| *id < outpoint.txid);
+        let (_, maker) = *self.ids.get(first).filter(|(id, at)| *id == outpoint.txid && *at < position)?;
+        let index = usize::try_from(outpoint.index).ok()?;
+        let output = *self.contents.transactions.get(maker)?.body().outputs().get(index)?;
+        *self.passed_on.get_mut(self.before.get(maker)?.saturating_add(index))? = true;
+        Some(Coin { output, height: self.contents.template.height, is_coinbase: false })
+    }
+
+    /// What is left of the block's own outputs, and what it took from others; the ids give the order.
+    fn into_effect(self, fees: Amount) -> BlockEffect {
+        let Contents { template, coinbase, transactions } = self.contents;
+        let mut created = Vec::with_capacity(self.passed_on.len().saturating_add(coinbase.outputs().len()));
+        for (txid, position) in self.ids {
+            let transaction = transactions.get(position);
+            let outputs = transaction.map_or(coinbase.outputs(), |transaction| transaction.body().outputs());
+            let passed_on = self.before.get(position).and_then(|first| self.passed_on.get(*first..)).unwrap_or(&[]);
+            // The coinbase's are none of them: no list is as long as that.
+            let passed_on = passed_on.iter().copied().chain(std::iter::repeat(false));
+            let is_coinbase = transaction.is_none();
+            let left = (0..).zip(outputs).zip(passed_on).filter(|(_, passed_on)| !passed_on);
+            created.extend(left.map(|((index, output), _)| {
+                let coin = Coin { output: *output, height: template.height, is_coinbase };
+                (Outpoint { txid, index }, coin)
+            }));
         }
+        let mut spent = self.spent;
+        spent.sort_unstable_by_key(|(outpoint, _)| *outpoint);
+        BlockEffect { spent, created, fees }
     }
 }

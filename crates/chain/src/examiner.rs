@@ -1,0 +1,125 @@
+//! The rules on bodies in the law's order, with what was checked before left out and the rest on several threads.
+//!
+//! Neither changes a verdict: what is left out would pass ([`VerifiedTransactions`] says why), and of several
+//! transactions that fail a rule the first in the block is reported, whichever thread was faster.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use bloom_consensus::rules::{isolation, utxo};
+use bloom_consensus::signing::check_signatures;
+use bloom_consensus::{
+    Block, BlockEffect, CheckError, CoinView, Contents, NetworkId, Output, Rejection, RuleViolation, Transaction,
+    TransactionViolation,
+};
+
+use crate::verified::VerifiedTransactions;
+
+/// What judges bodies and transactions for one network.
+pub(crate) struct Examiner {
+    network: NetworkId,
+    threads: usize,
+    verified: VerifiedTransactions,
+}
+
+impl Examiner {
+    /// An examiner that knows no transaction yet.
+    pub(crate) fn new(network: NetworkId, threads: usize) -> Self {
+        Self { network, threads: threads.max(1), verified: VerifiedTransactions::default() }
+    }
+
+    /// The rules of isolation and the signatures of one transaction. It is remembered if it passes.
+    pub(crate) fn check_transaction(
+        &mut self,
+        transaction: &Transaction,
+        spent: &[Output],
+    ) -> Result<(), TransactionViolation> {
+        let wtxid = transaction.wtxid();
+        if self.verified.is_signed(&wtxid, spent) {
+            return Ok(());
+        }
+        isolation::check_transaction(transaction)?;
+        check_signatures(&self.network, transaction, spent)?;
+        self.verified.remember(wtxid, spent);
+        Ok(())
+    }
+
+    /// [`isolation::check_body`].
+    pub(crate) fn check_body(&self, block: &Block) -> Result<(), Rejection> {
+        isolation::check_root(block)?;
+        Ok(self.check_contents(block.contents())?)
+    }
+
+    /// [`isolation::check_body`] but for the root.
+    pub(crate) fn check_contents(&self, contents: Contents<'_>) -> Result<(), RuleViolation> {
+        isolation::check_frame(contents)?;
+        let height = contents.template.height;
+        self.first_failure(contents.transactions, |transaction| {
+            if !self.verified.is_sound(&transaction.wtxid()) {
+                isolation::check_transaction(transaction)?;
+            }
+            isolation::check_not_before(transaction, height)
+        })
+        .map_err(|(position, violation)| RuleViolation::Transaction { position, violation })?;
+        isolation::check_double_spends(contents.transactions)
+    }
+
+    /// [`utxo::connect`]. [`Examiner::check_contents`] must have passed: all of a block that connects is remembered.
+    pub(crate) fn connect<V: CoinView>(
+        &mut self,
+        contents: Contents<'_>,
+        coins: &V,
+    ) -> Result<BlockEffect, CheckError<V::Error>> {
+        let spending = utxo::spend(contents, coins)?;
+        let all = contents.transactions.iter().zip(spending.outputs(contents.transactions));
+        let unknown: Vec<_> =
+            (0..).zip(all).filter(|(_, (one, spent))| !self.verified.is_signed(&one.wtxid(), spent)).collect();
+        self.first_failure(&unknown, |(_, (transaction, spent))| check_signatures(&self.network, transaction, spent))
+            .map_err(|(at, violation)| {
+            let (position, _) = *unknown.get(at).expect("a place in the same list");
+            RuleViolation::Transaction { position, violation }
+        })?;
+        for (_, (transaction, spent)) in &unknown {
+            self.verified.remember(transaction.wtxid(), spent);
+        }
+        Ok(spending.effect)
+    }
+
+    /// Checks a list on all threads. Fails with the lowest place that fails, and why it does.
+    fn first_failure<T: Sync>(
+        &self,
+        list: &[T],
+        check: impl Fn(&T) -> Result<(), TransactionViolation> + Sync,
+    ) -> Result<(), (usize, TransactionViolation)> {
+        // Items that a thread takes at a time: a thread's start costs less than checking as many.
+        const SHARE: usize = 32;
+        let next = AtomicUsize::new(0);
+        let lowest = AtomicUsize::new(usize::MAX);
+        // Shares are taken in ascending order, so whatever is below a failure is done or being done.
+        let work = || {
+            loop {
+                let start = next.fetch_add(SHARE, Ordering::Relaxed);
+                if start >= lowest.load(Ordering::Relaxed) {
+                    return None;
+                }
+                let share = (start..).zip(list.get(start..).filter(|rest| !rest.is_empty())?.iter().take(SHARE));
+                for (at, item) in share {
+                    if let Err(violation) = check(item) {
+                        lowest.fetch_min(at, Ordering::Relaxed);
+                        return Some((at, violation));
+                    }
+                }
+            }
+        };
+        let others = (self.threads - 1).min(list.len() / (2 * SHARE));
+        let failures = thread::scope(|scope| {
+            // Where the system has no more threads to give, those that there are do all of it.
+            let others: Vec<_> =
+                (0..others).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+            let own = work();
+            let others = others.into_iter().map(|thread| thread.join().expect("a check does not panic"));
+            std::iter::once(own).chain(others).flatten().collect::<Vec<_>>()
+        });
+        failures.into_iter().min_by_key(|(at, _)| *at).map_or(Ok(()), Err)
+    }
+}
