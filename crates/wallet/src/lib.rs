@@ -2,12 +2,16 @@
 
 pub mod keys;
 pub mod mnemonic;
+pub mod names;
 mod node;
 mod random;
 pub mod secrets;
+pub mod vault;
 
 pub use keys::{AccountPublic, KeyChain, KeyPath, Seed};
 pub use mnemonic::{WordCount, Words, WordsError};
+pub use names::WalletName;
 pub use node::{Node, Place, Waiting};
 pub use random::NoRandomness;
 pub use secrets::WalletKeys;
+pub use vault::{Cost, Vault, VaultError};
