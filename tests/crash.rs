@@ -49,10 +49,13 @@ const REBUILDING: [&str; 7] = [
 ];
 /// The point that is passed when a side branch turns out to be invalid.
 const CONDEMNING: [&str; 1] = ["condemn.before-commit"];
+/// The point that is passed when the operator marks a block.
+const MARKING: [&str; 1] = ["marks.before-commit"];
 
 #[test]
 fn every_point_has_its_death_here() {
-    let ours: BTreeSet<_> = [&BEGINNING[..], &MINING, &REBUILDING, &CONDEMNING].concat().into_iter().collect();
+    let ours: BTreeSet<_> =
+        [&BEGINNING[..], &MINING, &REBUILDING, &CONDEMNING, &MARKING].concat().into_iter().collect();
     assert_eq!(ours, FAILPOINTS.iter().copied().collect());
 }
 
@@ -149,6 +152,25 @@ fn death_while_condemning_leaves_the_old() {
         home.run("mine --blocks 1 --data-dir d").refused(3, &["is damaged", "reindex"]);
         let rebuilt = home.run(REINDEX).ok();
         assert!(rebuilt.stderr.contains(&tip) && rebuilt.stderr.contains("was not found"), "{}", rebuilt.stderr);
+        goes_on(&home, &line, point);
+    }
+}
+
+#[test]
+fn death_while_marking_leaves_the_old_or_the_new() {
+    for point in [&MARKING[..], &["disconnect.between-tables", "store.before-commit", "store.after-commit"]].concat() {
+        let home = Home::new();
+        let line = Line::fork(&home, false);
+        let (_, last) = line.last().unwrap();
+        let state = |home: &Home| home.run("chain state --json --data-dir d").ok().json();
+        let before = state(&home);
+        dies(&home, &format!("chain invalidate {last} --data-dir d"), point, 1);
+        let after = state(&home);
+        if point == "store.after-commit" {
+            assert_ne!(after, before, "it had been done");
+            home.run(&format!("chain reconsider {last} --data-dir d")).ok();
+        }
+        assert_eq!(state(&home), before, "{point}");
         goes_on(&home, &line, point);
     }
 }

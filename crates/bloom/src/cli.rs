@@ -23,7 +23,7 @@ pub(crate) enum Command {
     Mine(MineArgs),
     /// Check everything stored anew: proofs, bodies, spending
     Verify(VerifyArgs),
-    /// Look at the chain
+    /// Look at the chain, and choose which branches may be it
     Chain(ChainArgs),
     /// Measure every backend of this machine
     Bench(BenchArgs),
@@ -126,6 +126,22 @@ pub(crate) enum ChainQuery {
         /// Its height on the chain, or its hash on any branch
         #[arg(value_name = "HEIGHT|HASH")]
         block: String,
+    },
+    /// The last blocks of all branches: which is the chain, which were left, which are excluded and why
+    Tips,
+    /// The set of unspent outputs in a line: equal on two nodes if and only if they agree
+    State,
+    /// Follow neither a block nor what stands on it, until told to reconsider
+    Invalidate {
+        /// The block's hash
+        #[arg(value_name = "HASH")]
+        hash: String,
+    },
+    /// Take an invalidation back, of the block or of one that it stands on
+    Reconsider {
+        /// The block's hash
+        #[arg(value_name = "HASH")]
+        hash: String,
     },
 }
 

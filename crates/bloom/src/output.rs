@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use bloom_chain::{StoreError, VerifyError};
+use bloom_chain::{MarkError, StoreError, VerifyError};
 use bloom_miner::{LoopError, OnChainError};
 use thiserror::Error;
 
@@ -34,6 +34,7 @@ impl Failure {
         let is_store = |cause: &(dyn std::error::Error + 'static)| {
             cause.is::<StoreError>()
                 || matches!(cause.downcast_ref(), Some(VerifyError::Store(_)))
+                || matches!(cause.downcast_ref(), Some(MarkError::Store(_)))
                 || matches!(cause.downcast_ref(), Some(LoopError::Chain(OnChainError::Store(_))))
         };
         if error.is::<UsageError>() {

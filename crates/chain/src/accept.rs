@@ -40,7 +40,7 @@ pub enum Outcome {
         /// What is now on the chain, the new tip last.
         connected: Vec<BlockHash>,
     },
-    /// It is filed on a branch that is not heavier than the chain.
+    /// It is filed on a branch that is not heavier than the chain, or that [`Chain::invalidate`] keeps from being it.
     SideBranch,
     /// Its parent is unknown; it waits in memory.
     Orphan,
@@ -173,6 +173,8 @@ impl Chain {
             work: parent.work.plus(arrival.template().difficulty),
             arrival: self.ledger.next_arrival(),
             condemned: parent.condemned,
+            invalidated: false,
+            shunned: parent.is_marked(),
         };
         if parent.condemned {
             self.file_condemned(&hash, &entry)?;
@@ -184,7 +186,7 @@ impl Chain {
             // Another copy, from another peer, may be the header's own (attacks 16 and 20).
             Err(rejection) => return Err(arrival.refused(rejection)),
         }
-        if entry.work <= self.tip.work {
+        if entry.shunned || entry.work <= self.tip.work {
             self.file_aside(arrival, entry)
         } else if prev_hash == self.tip.hash {
             self.extend(arrival, entry)
@@ -225,7 +227,7 @@ impl Chain {
         Ok(Outcome::Orphan)
     }
 
-    /// Files a block that is not heavier than the tip.
+    /// Files a block that is not heavier than the tip, or not to be followed.
     fn file_aside(&mut self, arrival: Arrival<'_>, entry: Entry) -> Result<Outcome, AcceptError> {
         if let Some(outcome) = self.hold_if_ahead(arrival)? {
             return Ok(outcome);

@@ -24,11 +24,13 @@ impl From<StoreError> for SwitchError {
     }
 }
 
-/// The blocks that a reorganisation took off, tip first, and put on, lowest first.
-#[derive(Default)]
-pub(crate) struct Switch {
-    pub(crate) disconnected: Vec<BlockHash>,
-    pub(crate) connected: Vec<BlockHash>,
+/// What a reorganisation did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Switch {
+    /// What is no longer on the chain, the old tip first.
+    pub disconnected: Vec<BlockHash>,
+    /// What is now on the chain, the new tip last.
+    pub connected: Vec<BlockHash>,
 }
 
 /// What a block does to the unspent outputs, if every rule that depends on them holds (law §7).
@@ -115,7 +117,10 @@ pub(crate) fn switch(
 }
 
 /// The last active ancestor of a block, and the blocks from it on, `target` first.
-fn path_from_active(ledger: &Ledger, target: &BlockHash) -> Result<(BlockHash, Vec<(BlockHash, Entry)>), StoreError> {
+pub(crate) fn path_from_active(
+    ledger: &Ledger,
+    target: &BlockHash,
+) -> Result<(BlockHash, Vec<(BlockHash, Entry)>), StoreError> {
     let mut path = Vec::new();
     let mut hash = *target;
     loop {

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use bloom_consensus::difficulty::next_difficulty;
+use bloom_consensus::reward::issued;
 use bloom_consensus::rules::header;
 use bloom_consensus::{
-    Block, BlockEffect, BlockHash, CheckError, Coin, CoinView, Difficulty, Draft, Header, Height, Outpoint, Output,
-    Params, Parent, Timestamp, Transaction, TransactionViolation, Work,
+    Amount, Block, BlockEffect, BlockHash, CheckError, Coin, CoinView, Difficulty, Draft, Header, Height, Outpoint,
+    Output, Params, Parent, Timestamp, Transaction, TransactionViolation, Work,
 };
 use bloom_kernel::{Backend, Solo};
 
@@ -88,7 +89,7 @@ pub struct TemplateFacts {
     pub min_timestamp: Timestamp,
 }
 
-/// A block without a child.
+/// A block without a child, or the tip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leaf {
     /// Its hash.
@@ -97,6 +98,8 @@ pub struct Leaf {
     pub height: Height,
     /// The work of its branch.
     pub work: Work,
+    /// How many blocks of its branch are not on the chain.
+    pub branch: u64,
     /// What is known about its branch.
     pub status: LeafStatus,
 }
@@ -110,6 +113,25 @@ pub enum LeafStatus {
     Side,
     /// A block in it is invalid.
     Condemned,
+    /// A block in it was marked by [`Chain::invalidate`].
+    Invalidated,
+}
+
+/// What is unspent at the tip, summed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoinsState {
+    /// The tip.
+    pub tip: Tip,
+    /// As of [`Chain::state_digest`].
+    pub digest: [u8; 32],
+    /// How many outputs.
+    pub coins: u64,
+    /// Their sum.
+    pub total: Amount,
+    /// The rewards of all blocks up to the tip.
+    pub issued: Amount,
+    /// Rewards and fees that no coinbase claimed: issued less total.
+    pub burnt: Amount,
 }
 
 /// All blocks known, which of them are the chain, and what is unspent at its tip.
@@ -309,20 +331,38 @@ impl Chain {
         self.ledger.coins_digest()
     }
 
-    /// The last blocks of all branches, most work first.
+    /// All of what is unspent at the tip in a line. Reads the whole set.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn coins_state(&self) -> Result<CoinsState, StoreError> {
+        let (coins, total) = self.ledger.count_coins()?;
+        let issued = issued(self.tip.height);
+        let burnt =
+            issued.checked_sub(total).ok_or_else(|| self.ledger.corrupted("more is unspent than was issued"))?;
+        Ok(CoinsState { tip: self.tip, digest: self.state_digest()?, coins, total, issued, burnt })
+    }
+
+    /// The last blocks of all branches, the tip among them even where marked blocks stand on it; most work first.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn leaves(&self) -> Result<Vec<Leaf>, StoreError> {
         let mut leaves = Vec::new();
-        for hash in self.ledger.leaves()? {
+        let mut hashes = self.ledger.leaves()?;
+        if !hashes.contains(&self.tip.hash) {
+            hashes.push(self.tip.hash);
+        }
+        for hash in hashes {
             let entry = self.ledger.known_entry(&hash)?;
-            let status = match (hash == self.tip.hash, entry.condemned) {
-                (true, _) => LeafStatus::Active,
-                (false, false) => LeafStatus::Side,
-                (false, true) => LeafStatus::Condemned,
+            let status = match entry {
+                _ if hash == self.tip.hash => LeafStatus::Active,
+                Entry { condemned: true, .. } => LeafStatus::Condemned,
+                _ if entry.is_marked() => LeafStatus::Invalidated,
+                _ => LeafStatus::Side,
             };
-            leaves.push(Leaf { hash, height: entry.height(), work: entry.work, status });
+            let branch = branch::path_from_active(&self.ledger, &hash)?.1.len() as u64;
+            leaves.push(Leaf { hash, height: entry.height(), work: entry.work, branch, status });
         }
         leaves.sort_by_key(|leaf| std::cmp::Reverse(leaf.work));
         Ok(leaves)
@@ -354,7 +394,7 @@ pub(crate) fn begin(mut ledger: Ledger, params: &Params) -> Result<Ledger, Store
     let hash = genesis.hash();
     let header = genesis.header;
     let work = Work::ZERO.plus(header.template.difficulty);
-    let entry = Entry { header, work, arrival: 0, condemned: false };
+    let entry = Entry { header, work, arrival: 0, condemned: false, invalidated: false, shunned: false };
     ledger.add(&hash, &entry, Some(&genesis.encode()))?;
     // Genesis makes no outputs (law §6), so there is nothing that a rule could object to.
     branch::apply(&mut ledger, &hash, Height::GENESIS, Default::default())?;

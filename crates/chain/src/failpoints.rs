@@ -18,6 +18,7 @@ pub const FAILPOINTS: &[&str] = &[
     "reorganise.between-branches",
     "reorganise.before-commit",
     "condemn.before-commit",
+    "marks.before-commit",
     "store.before-commit",
     "store.after-commit",
     "store.after-mark",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use bloom_consensus::{Ancestor, Ancestors, Block, BlockHash, Coin, CoinView, Height, Outpoint};
+use bloom_consensus::{Amount, Ancestor, Ancestors, Block, BlockHash, Coin, CoinView, Height, Outpoint};
 
 use crate::error::StoreError;
 use crate::store::{Entry, Record, Scan, Store, Table, Undo, be64, decode_coin, encode_coin, number, outpoint_key};
@@ -193,6 +193,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Replaces what is known of a block that was filed.
+    pub(crate) fn put_entry(&mut self, hash: &BlockHash, entry: &Entry) -> Result<(), StoreError> {
+        self.store.put(Table::Index, &hash.0, &entry.encode())
+    }
+
     /// Condemns a block that was filed, and everything that stands on it, for good (law §7). What stands on
     /// it arrived after it.
     pub(crate) fn condemn(&mut self, hash: &BlockHash) -> Result<(), StoreError> {
@@ -207,7 +212,7 @@ impl Ledger {
         })?;
         for (hash, entry) in condemned {
             let entry = Entry { condemned: true, ..entry };
-            self.store.put(Table::Index, &hash.0, &entry.encode())?;
+            self.put_entry(&hash, &entry)?;
             self.store.remove(Table::Bodies, &be64(entry.arrival))?;
         }
         Ok(())
@@ -259,6 +264,19 @@ impl Ledger {
     /// BLAKE3 over the unspent outputs in the order of their outpoints: equal if and only if the sets are.
     pub(crate) fn coins_digest(&self) -> Result<[u8; 32], StoreError> {
         self.digest("bloomcoin v1 unspent outputs", &[Table::Coins])
+    }
+
+    /// How many outputs are unspent, and their sum.
+    pub(crate) fn count_coins(&self) -> Result<(u64, Amount), StoreError> {
+        let (mut count, mut total) = (0, Amount::ZERO);
+        self.store.scan(Table::Coins, &[], &mut |_, row| {
+            let coin = decode_coin(row).ok_or_else(|| self.corrupted("a coin"))?;
+            count += 1;
+            let sum = total.checked_add(coin.output.amount);
+            total = sum.ok_or_else(|| self.corrupted("the sum of the coins is beyond 2^64"))?;
+            Ok(Scan::Continue)
+        })?;
+        Ok((count, total))
     }
 
     /// The same over all that the active branch has made: unspent outputs, undo records and heights.

@@ -149,7 +149,7 @@ impl Chain {
         if entry.header.block_hash() != *hash {
             return Err(corrupted("its header has another hash").into());
         }
-        if !entry.condemned && entry.work > self.tip.work {
+        if entry.may_be_followed() && entry.work > self.tip.work {
             return Err(corrupted("it is heavier than the tip").into());
         }
         if template.height == Height::GENESIS {
@@ -160,7 +160,10 @@ impl Chain {
         if entry.work != parent.work.plus(template.difficulty) {
             return Err(corrupted("its work is not its branch's").into());
         }
-        if entry.arrival <= parent.arrival || (parent.condemned && !entry.condemned) {
+        if entry.arrival <= parent.arrival
+            || (parent.condemned && !entry.condemned)
+            || entry.shunned != parent.is_marked()
+        {
             return Err(corrupted("it contradicts its parent's entry").into());
         }
         let parent = Parent { hash: template.prev_hash, height: parent.height() };

@@ -123,12 +123,12 @@ fn a_newer_format_is_refused() {
     let database = Database::open(dir.path().join("chain.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
     let meta = TableDefinition::<&[u8], &[u8]>::new("meta");
-    transaction.open_table(meta).unwrap().insert(&b"format"[..], &2u32.to_le_bytes()[..]).unwrap();
+    transaction.open_table(meta).unwrap().insert(&b"format"[..], &3u32.to_le_bytes()[..]).unwrap();
     transaction.commit().unwrap();
     drop(database);
     let error = refused(dir.path(), &DEV);
     assert!(error.to_string().contains("update"), "{error}");
-    assert!(matches!(error, StoreError::NewerFormat { got: 2, expected: 1, .. }));
+    assert!(matches!(error, StoreError::NewerFormat { got: 3, expected: 2, .. }));
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! `bloom chain`: what the chain in the data directory holds.
 
+mod branches;
+mod state;
+
 use anyhow::{Context, Result};
 use bloom_chain::Chain;
 use bloom_consensus::{Amount, Block, BlockHash, Height, Output, Params, address, proof};
@@ -14,11 +17,15 @@ use crate::output::result;
 
 pub(crate) fn run(args: &ChainArgs) -> Result<()> {
     let (params, directory) = args.place.resolve()?;
-    let chain = open_chain(&directory, &params, backend(None)?, false)?;
+    let mut chain = open_chain(&directory, &params, backend(None)?, false)?;
     match args.query.as_ref().unwrap_or(&ChainQuery::Tip) {
         ChainQuery::Tip => tip(&chain, args.json),
         ChainQuery::List { count } => list(&chain, *count, args.json),
         ChainQuery::Show { block } => show(&chain, block, args.json),
+        ChainQuery::Tips => branches::tips(&chain, args.json),
+        ChainQuery::State => state::state(&chain, args.json),
+        ChainQuery::Invalidate { hash } => branches::invalidate(&mut chain, hash, args.json),
+        ChainQuery::Reconsider { hash } => branches::reconsider(&mut chain, hash, args.json),
     }
 }
 

@@ -18,8 +18,11 @@ use super::{Store, Table};
 use crate::error::StoreError;
 use crate::failpoints::kill_point;
 
-/// Written into every file; a greater one is refused.
-const FORMAT: u32 = 1;
+/// Written into every file; a greater one is refused, a lower one is raised when the file is opened.
+///
+/// 1. The first.
+/// 2. Entries tell what the operator has invalidated: see [`Entry`](super::Entry).
+const FORMAT: u32 = 2;
 const FORMAT_KEY: &[u8] = b"format";
 const NETWORK_KEY: &[u8] = b"network";
 
@@ -145,7 +148,7 @@ impl Directory {
         remove_if_there(&self.new_path())?;
         let path = self.chain_path();
         let mut store = RedbStore::open(&path, self.cache_bytes)?;
-        check_meta(&store, &path, network)?;
+        let format = check_meta(&store, &path, network)?;
         if let Some(hash) = self.marked()?
             && store.get(Table::Index, &hash.0)?.is_none()
         {
@@ -153,6 +156,9 @@ impl Directory {
             return Err(StoreError::Corrupted { path, what });
         }
         store.release(Mark::open(&self.mark_path())?)?;
+        if format < FORMAT {
+            store.put(Table::Meta, FORMAT_KEY, &FORMAT.to_le_bytes())?;
+        }
         Ok(Box::new(store))
     }
 
@@ -162,7 +168,8 @@ impl Directory {
     }
 }
 
-fn check_meta(store: &dyn Store, path: &Path, network: &NetworkId) -> Result<(), StoreError> {
+/// The format of a file that is of this network and not of a later program.
+fn check_meta(store: &dyn Store, path: &Path, network: &NetworkId) -> Result<u32, StoreError> {
     let missing = |name: &str| StoreError::Corrupted { path: path.to_owned(), what: format!("{name} is missing") };
     let format = store.get(Table::Meta, FORMAT_KEY)?.ok_or_else(|| missing("the data format"))?;
     let format = u32::from_le_bytes(format.try_into().map_err(|_| missing("the data format"))?);
@@ -174,7 +181,7 @@ fn check_meta(store: &dyn Store, path: &Path, network: &NetworkId) -> Result<(),
     if got != network.0 {
         return Err(StoreError::OtherNetwork { path: path.to_owned(), got: NetworkId(got), expected: *network });
     }
-    Ok(())
+    Ok(format)
 }
 
 fn remove_if_there(path: &Path) -> Result<(), StoreError> {

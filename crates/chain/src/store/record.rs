@@ -24,7 +24,16 @@ pub(crate) struct Entry {
     pub(crate) arrival: u64,
     /// It or an ancestor has an invalid body: condemned for good (law §7).
     pub(crate) condemned: bool,
+    /// The operator marked it: neither it nor what stands on it is followed until the mark is taken back.
+    pub(crate) invalidated: bool,
+    /// An ancestor of it is marked so.
+    pub(crate) shunned: bool,
 }
+
+/// The bits of an entry's last byte. Format 1 knew the first alone.
+const CONDEMNED: u8 = 1;
+const INVALIDATED: u8 = 2;
+const SHUNNED: u8 = 4;
 
 impl Entry {
     const BYTES: usize = HEADER_BYTES + 32 + 8 + 1;
@@ -34,16 +43,27 @@ impl Entry {
         self.header.template.height
     }
 
-    /// header ‖ work ‖ arrival ‖ condemned.
+    /// Whether its branch may be the chain, as far as is known.
+    pub(crate) fn may_be_followed(&self) -> bool {
+        !self.condemned && !self.is_marked()
+    }
+
+    /// Whether the operator has marked it or an ancestor of it.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.invalidated || self.shunned
+    }
+
+    /// header ‖ work ‖ arrival ‖ bits: condemned, invalidated, shunned.
     pub(crate) fn encode(&self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         let (header, rest) = bytes.split_at_mut(HEADER_BYTES);
         header.copy_from_slice(&self.header.to_bytes());
         let (work, rest) = rest.split_at_mut(32);
         work.copy_from_slice(&self.work.to_be_bytes());
-        let (arrival, condemned) = rest.split_at_mut(8);
+        let (arrival, bits) = rest.split_at_mut(8);
         arrival.copy_from_slice(&self.arrival.to_le_bytes());
-        condemned.fill(u8::from(self.condemned));
+        let flags = [(self.condemned, CONDEMNED), (self.invalidated, INVALIDATED), (self.shunned, SHUNNED)];
+        bits.fill(flags.iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum());
         bytes
     }
 
@@ -52,16 +72,17 @@ impl Entry {
         let (header, rest) = bytes.split_first_chunk()?;
         let (work, rest) = rest.split_first_chunk()?;
         let (arrival, rest) = rest.split_first_chunk()?;
-        let condemned = match rest {
-            [0] => false,
-            [1] => true,
+        let bits = match *rest {
+            [bits] if bits & !(CONDEMNED | INVALIDATED | SHUNNED) == 0 => bits,
             _ => return None,
         };
         Some(Self {
             header: Header::from_bytes(header).ok()?,
             work: Work::from_be_bytes(*work),
             arrival: u64::from_le_bytes(*arrival),
-            condemned,
+            condemned: bits & CONDEMNED != 0,
+            invalidated: bits & INVALIDATED != 0,
+            shunned: bits & SHUNNED != 0,
         })
     }
 }
