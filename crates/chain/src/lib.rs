@@ -17,7 +17,9 @@ mod examiner;
 pub mod failpoints;
 mod fee_rate;
 mod ledger;
+mod live;
 mod marks;
+pub mod mempool;
 mod reindex;
 mod store;
 mod verified;
@@ -30,6 +32,8 @@ pub use chain::{Chain, CoinsState, Leaf, LeafStatus, Options, TemplateFacts, Tip
 pub use error::{AcceptError, DraftError, StoreError, VerifyError};
 pub use fee_rate::{FeeRate, FeeRateError};
 pub use ledger::Branch;
+pub use live::{CheckedDraft, LiveChain};
 pub use marks::MarkError;
+pub use mempool::{AdmitError, Admitted, Mempool, MempoolEntry, MempoolLimits};
 pub use reindex::{ReindexProgress, Reindexed};
 pub use verify::{Verified, VerifyProgress};

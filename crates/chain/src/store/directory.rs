@@ -192,7 +192,7 @@ fn remove_if_there(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes a rename durable.
-fn sync_directory(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync_directory(path: &Path) -> Result<(), StoreError> {
     // Only Unix lets a directory be opened and synced; elsewhere the rename itself is the most there is.
     if cfg!(unix) {
         File::open(path)

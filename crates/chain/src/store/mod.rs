@@ -7,7 +7,7 @@ mod record;
 mod redb_store;
 mod salvage;
 
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, sync_directory};
 pub(crate) use memory::MemoryStore;
 pub(crate) use record::{Entry, Record, Undo, be64, decode_coin, encode_coin, number, outpoint_key};
 pub(crate) use salvage::Salvage;

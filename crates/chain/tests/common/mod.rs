@@ -117,6 +117,27 @@ pub(crate) fn pay(params: &Params, (outpoint, output): (Outpoint, Output), owner
     Transaction::new(body, vec![signature.to_byte_array()]).unwrap()
 }
 
+/// A transaction that spends several coins with their owners' keys and pays amounts to keys, allowed from a height on.
+pub(crate) fn spend(
+    params: &Params,
+    coins: &[(Outpoint, Output, u8)],
+    to: &[(u8, u64)],
+    not_before: u64,
+) -> Transaction {
+    let mut coins = coins.to_vec();
+    coins.sort_by_key(|(outpoint, ..)| *outpoint);
+    let outputs = to.iter().map(|(key, units)| Output { amount: Amount::from_units(*units), key: output_key(*key) });
+    let inputs = coins.iter().map(|(outpoint, ..)| *outpoint).collect();
+    let body = Body::new(Height(not_before), inputs, outputs.collect()).unwrap();
+    let spent: Vec<_> = coins.iter().map(|(_, output, _)| *output).collect();
+    let common = signing::common(&params.network_id, &body, &spent).unwrap();
+    let sign = |(input, (.., key)): (u32, &(Outpoint, Output, u8))| {
+        schnorr::sign_no_aux_rand(&signing::digest(&common, input), &keypair(*key)).to_byte_array()
+    };
+    let signatures = (0..).zip(&coins).map(sign).collect();
+    Transaction::new(body, signatures).unwrap()
+}
+
 pub(crate) fn bulk() -> Options {
     Options { blocks_per_commit: 64, ..Options::default() }
 }

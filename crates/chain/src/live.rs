@@ -1,0 +1,193 @@
+//! The chain with the transactions that wait for it: blocks and transactions go in here, and the two stay in step.
+
+use std::path::{Path, PathBuf};
+
+use bloom_consensus::constants::{HEADER_BYTES, MAX_BLOCK_BYTES};
+use bloom_consensus::{
+    Amount, Block, Coinbase, Draft, Output, OutputKey, Params, RuleViolation, Timestamp, Transaction, reward,
+};
+
+use crate::accept::{Accepted, Followed};
+use crate::chain::{Chain, Options};
+use crate::error::{AcceptError, DraftError, StoreError};
+use crate::mempool::{AdmitError, Admitted, Loaded, Mempool, MempoolLimits, Origin};
+
+const MEMPOOL: &str = "mempool.dat";
+
+/// A chain and its mempool.
+pub struct LiveChain {
+    chain: Chain,
+    mempool: Mempool,
+    file: Option<PathBuf>,
+    loaded: Loaded,
+    /// The revision that is in the file.
+    saved: Option<u64>,
+}
+
+/// A draft that passed the block validator.
+#[derive(Debug)]
+pub struct CheckedDraft {
+    /// To be mined on.
+    pub draft: Draft,
+    /// What its transactions pay, all of which its coinbase takes.
+    pub fees: Amount,
+    /// Why it holds no transactions although some wait, if the validator refused those that the mempool had chosen.
+    pub fault: Option<Box<RuleViolation>>,
+}
+
+impl LiveChain {
+    /// Opens the chain in a directory, or begins one there, and takes in again what waited when it was last saved. What
+    /// came of that is told by [`LiveChain::loaded`]: it never keeps the chain from opening.
+    ///
+    /// # Errors
+    /// [`StoreError`], as [`Chain::open`].
+    pub fn open(
+        dir: &Path,
+        params: &Params,
+        options: Options,
+        limits: MempoolLimits,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let mut chain = Chain::open(dir, params, options)?;
+        let file = dir.join(MEMPOOL);
+        let (mempool, loaded) = Mempool::load(&file, &mut chain, limits, now)?;
+        let is_unchanged = loaded.dropped == 0 && loaded.fault.is_none();
+        let saved = is_unchanged.then(|| mempool.revision());
+        Ok(Self { chain, mempool, file: Some(file), loaded, saved })
+    }
+
+    /// Begins a chain and a mempool that end with the process.
+    ///
+    /// # Errors
+    /// None of a store in memory.
+    pub fn in_memory(params: &Params, options: Options, limits: MempoolLimits) -> Result<Self, StoreError> {
+        let chain = Chain::in_memory(params, options)?;
+        let mempool = Mempool::new(limits, chain.tip().hash);
+        Ok(Self { chain, mempool, file: None, loaded: Loaded::default(), saved: None })
+    }
+
+    /// The chain.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// What waits.
+    #[must_use]
+    pub fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
+    /// What became of the transactions that were saved before.
+    #[must_use]
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// Takes a block as [`Chain::accept`] does; the mempool follows the tip.
+    ///
+    /// # Errors
+    /// [`AcceptError`].
+    pub fn accept(&mut self, block: &Block, source: u64, now: Timestamp) -> Result<Accepted, AcceptError> {
+        let accepted = self.chain.accept(block, source, now);
+        if let Err(AcceptError::Store(error)) = accepted {
+            return Err(error.into());
+        }
+        self.mempool.follow(&mut self.chain, Some(block), now)?;
+        accepted
+    }
+
+    /// Tries again the blocks that were set aside, as [`Chain::retry`] does; the mempool follows the tip.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn retry(&mut self, now: Timestamp) -> Result<Vec<Followed>, StoreError> {
+        let followed = self.chain.retry(now)?;
+        self.mempool.follow(&mut self.chain, None, now)?;
+        Ok(followed)
+    }
+
+    /// Takes a transaction into the mempool. It is kept across a restart once [`LiveChain::save`] has returned.
+    ///
+    /// # Errors
+    /// [`AdmitError`].
+    pub fn submit(&mut self, transaction: Transaction, now: Timestamp) -> Result<Admitted, AdmitError> {
+        self.mempool.follow(&mut self.chain, None, now)?;
+        self.mempool.admit(&mut self.chain, transaction, Origin::New, now)
+    }
+
+    /// The block that pays `payout` most, of what waits: found good by the whole block validator.
+    ///
+    /// # Errors
+    /// [`DraftError`].
+    pub fn draft(&mut self, payout: OutputKey, timestamp: Timestamp) -> Result<Draft, DraftError> {
+        Ok(self.checked_draft(payout, timestamp)?.draft)
+    }
+
+    /// As [`LiveChain::draft`], with what it pays. If the validator refuses what the mempool has chosen, the draft is
+    /// empty and says why, and everything that waits is judged anew.
+    ///
+    /// # Errors
+    /// [`DraftError`]; [`DraftError::Invalid`] if not even an empty block can be made at that time.
+    pub fn checked_draft(&mut self, payout: OutputKey, timestamp: Timestamp) -> Result<CheckedDraft, DraftError> {
+        let with_output = self.coinbase(payout, Amount::from_units(1))?;
+        let frame = HEADER_BYTES + with_output.encoded_len() + 4;
+        let (transactions, fees) = self.mempool.best(MAX_BLOCK_BYTES - frame);
+        let is_empty = transactions.is_empty();
+        let draft = self.make(self.coinbase(payout, fees)?, timestamp, transactions)?;
+        match self.chain.check_draft(&draft) {
+            Ok(_) => Ok(CheckedDraft { draft, fees, fault: None }),
+            Err(DraftError::Invalid(violation)) if !is_empty => {
+                self.mempool.revalidate(&mut self.chain, timestamp)?;
+                let draft = self.empty_draft(payout, timestamp)?;
+                self.chain.check_draft(&draft)?;
+                Ok(CheckedDraft { draft, fees: Amount::ZERO, fault: Some(violation) })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A block without transactions, whose making takes no time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn empty_draft(&self, payout: OutputKey, timestamp: Timestamp) -> Result<Draft, StoreError> {
+        self.make(self.coinbase(payout, Amount::ZERO)?, timestamp, Vec::new())
+    }
+
+    /// Makes what waits durable, where there is a directory and something changed.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was saved before is still there.
+    pub fn save(&mut self) -> Result<(), StoreError> {
+        let revision = self.mempool.revision();
+        if let Some(file) = &self.file
+            && self.saved != Some(revision)
+        {
+            self.mempool.save(file, &self.chain.params().network_id)?;
+            self.saved = Some(revision);
+        }
+        Ok(())
+    }
+
+    fn make(
+        &self,
+        coinbase: Coinbase,
+        timestamp: Timestamp,
+        transactions: Vec<Transaction>,
+    ) -> Result<Draft, StoreError> {
+        let parent = self.chain.tip().as_parent();
+        Draft::child(self.chain.params(), &parent, &self.chain.ancestors(), timestamp, coinbase, transactions)
+    }
+
+    /// Reward and fees go to one output; where there is nothing, there is no output.
+    fn coinbase(&self, payout: OutputKey, fees: Amount) -> Result<Coinbase, StoreError> {
+        let height = self.chain.template_facts()?.height;
+        let reward = reward::reward(height);
+        // Fees are coins that exist: with the reward of one block they stay far below 2⁶⁴.
+        let amount = reward.checked_add(fees).unwrap_or(reward);
+        let outputs = (amount > Amount::ZERO).then_some(Output { amount, key: payout });
+        let coinbase = Coinbase::new(height, Vec::new(), outputs.into_iter().collect());
+        Ok(coinbase.expect("a coinbase without data is well-formed"))
+    }
+}

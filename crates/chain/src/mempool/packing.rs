@@ -1,0 +1,142 @@
+//! Which transactions a block holds: the best ancestor packages first.
+//!
+//! A package is a transaction with all that it stands on and that is not in the block yet, so that a child pays for its
+//! parents. Packages go in by what they pay for their bytes; one that does not fit is passed over until less of it is
+//! left to put in.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::entry::{Slot, Totals};
+use super::graph::Rank;
+
+/// Transactions with their sizes, fees and dependencies. Their numbers are below [`Pool::capacity`], and parents have
+/// lower sequences than their children.
+pub(crate) trait Pool {
+    fn capacity(&self) -> usize;
+    fn own(&self, item: Slot) -> Totals;
+    /// It and all that it stands on.
+    fn package(&self, item: Slot) -> Totals;
+    fn parents(&self, item: Slot) -> &[Slot];
+    fn children(&self, item: Slot) -> &[Slot];
+    fn sequence(&self, item: Slot) -> u64;
+    /// All of them by their packages' score, best first.
+    fn best_first(&self) -> impl Iterator<Item = Rank>;
+}
+
+/// So many packages in a row that do not fit end the filling.
+const MOST_FAILURES: usize = 1_000;
+
+/// Transactions of at most `cap` bytes in all, each after those that it stands on.
+pub(crate) fn pack<P: Pool>(pool: &P, cap: u64) -> Vec<Slot> {
+    Filling::new(pool, cap).fill()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// As the pool has it.
+    Untouched,
+    /// Some of its package is in the block: what is left of it is in `changed`.
+    Changed,
+    /// What is left of its package did not fit.
+    PassedOver,
+    Taken,
+}
+
+/// A block while it is filled.
+struct Filling<'a, P> {
+    pool: &'a P,
+    state: Vec<State>,
+    /// What is left of packages that are in the block in part.
+    changed: HashMap<Slot, Totals>,
+    changed_order: BTreeSet<Rank>,
+    taken: Vec<Slot>,
+    room: u64,
+}
+
+impl<'a, P: Pool> Filling<'a, P> {
+    fn new(pool: &'a P, cap: u64) -> Self {
+        let state = vec![State::Untouched; pool.capacity()];
+        Self { pool, state, changed: HashMap::new(), changed_order: BTreeSet::new(), taken: Vec::new(), room: cap }
+    }
+
+    fn fill(mut self) -> Vec<Slot> {
+        let mut untouched = self.pool.best_first().peekable();
+        let mut failures = 0;
+        while failures < MOST_FAILURES && self.room >= bloom_consensus::constants::MIN_TRANSACTION_BYTES as u64 {
+            while untouched.next_if(|rank| self.state_of(rank.slot) != State::Untouched).is_some() {}
+            let (next, totals) = match (untouched.peek(), self.changed_order.last()) {
+                (None, None) => break,
+                (Some(rank), changed) if changed.is_none_or(|changed| rank > changed) => {
+                    (rank.slot, self.pool.package(rank.slot))
+                }
+                (_, Some(changed)) => (changed.slot, *self.changed.get(&changed.slot).expect("it is in the order")),
+                (Some(_), None) => unreachable!("the first arm takes it"),
+            };
+            if totals.bytes <= self.room {
+                failures = 0;
+                self.take(next);
+            } else {
+                failures += 1;
+                self.leave_order(next);
+                self.set(next, State::PassedOver);
+            }
+        }
+        self.taken
+    }
+
+    /// Puts a transaction and what is left of its package into the block.
+    fn take(&mut self, item: Slot) {
+        let mut package = vec![item];
+        let mut open: Vec<Slot> = self.pool.parents(item).to_vec();
+        while let Some(slot) = open.pop() {
+            if self.state_of(slot) != State::Taken && !package.contains(&slot) {
+                package.push(slot);
+                open.extend(self.pool.parents(slot));
+            }
+        }
+        package.sort_unstable_by_key(|slot| self.pool.sequence(*slot));
+        for slot in package {
+            self.leave_order(slot);
+            self.set(slot, State::Taken);
+            self.taken.push(slot);
+            let own = self.pool.own(slot);
+            self.room -= own.bytes;
+            self.shrink_descendants(slot, own);
+        }
+    }
+
+    /// What stands on it has less of its package left to put in.
+    fn shrink_descendants(&mut self, slot: Slot, own: Totals) {
+        let mut open: Vec<Slot> = self.pool.children(slot).to_vec();
+        let mut seen: Vec<Slot> = Vec::new();
+        while let Some(slot) = open.pop() {
+            if seen.contains(&slot) {
+                continue;
+            }
+            seen.push(slot);
+            open.extend(self.pool.children(slot));
+            let mut left = self.changed.get(&slot).copied().unwrap_or_else(|| self.pool.package(slot));
+            self.leave_order(slot);
+            left.remove(own);
+            self.changed.insert(slot, left);
+            self.changed_order.insert(Rank::new(left.score(), self.pool.sequence(slot), slot));
+            self.set(slot, State::Changed);
+        }
+    }
+
+    fn leave_order(&mut self, slot: Slot) {
+        if self.state_of(slot) == State::Changed
+            && let Some(left) = self.changed.get(&slot)
+        {
+            self.changed_order.remove(&Rank::new(left.score(), self.pool.sequence(slot), slot));
+        }
+    }
+
+    fn state_of(&self, slot: Slot) -> State {
+        *self.state.get(slot as usize).expect("numbers are below the capacity")
+    }
+
+    fn set(&mut self, slot: Slot, state: State) {
+        *self.state.get_mut(slot as usize).expect("numbers are below the capacity") = state;
+    }
+}
