@@ -1,17 +1,23 @@
 //! Keys, addresses, coins and payments: everything about holding and sending BLOOM but the chain itself.
 
 pub mod keys;
+pub mod message;
 pub mod mnemonic;
 pub mod names;
 mod node;
 mod random;
 pub mod secrets;
+pub mod uri;
 pub mod vault;
+mod wallet_file;
 
 pub use keys::{AccountPublic, KeyChain, KeyPath, Seed};
+pub use message::MessageSignature;
 pub use mnemonic::{WordCount, Words, WordsError};
 pub use names::WalletName;
 pub use node::{Node, Place, Waiting};
 pub use random::NoRandomness;
 pub use secrets::WalletKeys;
+pub use uri::{PaymentUri, UriError};
 pub use vault::{Cost, Vault, VaultError};
+pub use wallet_file::{WalletFile, WalletFileError};
