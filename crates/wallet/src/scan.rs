@@ -1,0 +1,155 @@
+//! Reading the chain: from the wallet's birthday on, then only what is new, and back to the fork when the chain has
+//! changed.
+
+use bloom_consensus::{Block, BlockHash, Height, Timestamp, Txid};
+
+use crate::book::{Book, InBlock};
+use crate::node::{Node, Place};
+use crate::watch::Watch;
+
+/// How often a chain may change while it is being read, before that is said.
+const PATIENCE: u32 = 100;
+
+/// Why a wallet does not know what it owns.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError<E: std::error::Error + 'static> {
+    /// The node's.
+    #[error(transparent)]
+    Node(E),
+    /// A block that should be read was pruned.
+    #[error(
+        "block {hash} at height {height} is not stored here any more, so payments in blocks {height} and below cannot be \
+         seen: look from a data directory that is not pruned, or restore the wallet with a later birthday"
+    )]
+    Pruned {
+        /// Its height.
+        height: Height,
+        /// Its hash.
+        hash: BlockHash,
+    },
+    /// The chain never stood still.
+    #[error("the chain changed {PATIENCE} times while it was being read: try again")]
+    Restless,
+}
+
+/// Brings a book up to the node's tip and mempool. Yields the transactions that were confirmed before and are no longer.
+///
+/// # Errors
+/// [`ScanError`]. What was read until then is kept: the next call goes on from there.
+pub fn follow<N: Node>(
+    book: &mut Book,
+    watch: &mut Watch,
+    node: &N,
+    birthday: Height,
+    now: Timestamp,
+) -> Result<Vec<Txid>, ScanError<N::Error>> {
+    book.watch_all(watch);
+    let confirmed_before = confirmed(book);
+    for _ in 0..PATIENCE {
+        let fork = last_common(book, node)?;
+        book.undo_above(fork);
+        if read(book, watch, node, birthday, now)? {
+            book.thin_scanned();
+            look_at_waiting(book, watch, node, now)?;
+            let is_rescinded = |txid: &Txid| book.record(txid).is_some_and(|record| record.confirmed.is_none());
+            return Ok(confirmed_before.into_iter().filter(is_rescinded).collect());
+        }
+    }
+    Err(ScanError::Restless)
+}
+
+fn confirmed(book: &Book) -> Vec<Txid> {
+    let confirmed = book.records().values().filter(|record| record.confirmed.is_some());
+    confirmed.map(|record| record.txid).collect()
+}
+
+/// The last block read that is on the chain still.
+fn last_common<N: Node>(book: &Book, node: &N) -> Result<Option<Place>, ScanError<N::Error>> {
+    for place in book.scanned() {
+        if node.hash_at(place.height).map_err(ScanError::Node)? == Some(place.hash) {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads all blocks above the last one read; false if the chain changed meanwhile.
+fn read<N: Node>(
+    book: &mut Book,
+    watch: &mut Watch,
+    node: &N,
+    birthday: Height,
+    now: Timestamp,
+) -> Result<bool, ScanError<N::Error>> {
+    let tip = node.tip().map_err(ScanError::Node)?;
+    let first = book.scanned_to().map_or(birthday, |place| Height(place.height.0 + 1));
+    let mut last_growth = None;
+    for height in first.0..=tip.height.0 {
+        let Some((place, block)) = block_at(node, Height(height))? else { return Ok(false) };
+        if book.scanned_to().is_some_and(|parent| block.header.template.prev_hash != parent.hash) {
+            return Ok(false);
+        }
+        if note_block(book, watch, &place, &block, now) {
+            last_growth = Some(height);
+        }
+        book.push_scanned(place);
+    }
+    // A key found in use moves the end of the search. What lies there may have been paid in a block before.
+    while let Some(end) = last_growth.take() {
+        for height in first.0..=end {
+            let Some((place, block)) = block_at(node, Height(height))? else { return Ok(false) };
+            if note_block(book, watch, &place, &block, now) {
+                last_growth = Some(height);
+            }
+        }
+    }
+    Ok(true)
+}
+
+fn block_at<N: Node>(node: &N, height: Height) -> Result<Option<(Place, Block)>, ScanError<N::Error>> {
+    let Some(hash) = node.hash_at(height).map_err(ScanError::Node)? else { return Ok(None) };
+    match node.block(&hash).map_err(ScanError::Node)? {
+        Some(block) => Ok(Some((Place { hash, height }, block))),
+        None => Err(ScanError::Pruned { height, hash }),
+    }
+}
+
+/// Notes what of a block concerns the wallet; whether it made the wallet look for more keys.
+fn note_block(book: &mut Book, watch: &mut Watch, place: &Place, block: &Block, now: Timestamp) -> bool {
+    let watched = watch.len();
+    let in_block = InBlock { hash: place.hash, height: place.height, time: block.header.template.timestamp };
+    if let Some(txid) = book.see_coinbase(watch, &block.coinbase, now) {
+        book.confirm(&txid, in_block);
+    }
+    for transaction in &block.transactions {
+        if book.see(watch, transaction, now) {
+            book.confirm(&transaction.txid(), in_block);
+        }
+    }
+    watch.len() > watched
+}
+
+fn look_at_waiting<N: Node>(
+    book: &mut Book,
+    watch: &mut Watch,
+    node: &N,
+    now: Timestamp,
+) -> Result<(), ScanError<N::Error>> {
+    let waiting = node.waiting().map_err(ScanError::Node)?;
+    book.forget_waiting();
+    loop {
+        let watched = watch.len();
+        for entry in &waiting {
+            let txid = entry.transaction.txid();
+            if book.see(watch, &entry.transaction, now)
+                && let Some(record) = book.record_mut(&txid)
+            {
+                record.waiting = record.confirmed.is_none();
+                record.fee = Some(entry.fee);
+            }
+        }
+        if watch.len() == watched {
+            return Ok(());
+        }
+    }
+}
