@@ -131,6 +131,19 @@ pub(crate) enum ChainQuery {
     Tips,
     /// The set of unspent outputs in a line: equal on two nodes if and only if they agree
     State,
+    /// Write the chain into an archive, to be imported elsewhere
+    Export {
+        /// Where to; - for stdout. It gets its name when it is whole, until then it is FILE.unfinished
+        file: PathBuf,
+        /// The first height
+        #[arg(long, value_name = "HEIGHT", default_value_t = 1)]
+        from: u64,
+    },
+    /// Take the blocks of an archive, each judged by all the rules; what is here already is skipped
+    Import {
+        /// What `bloom chain export` wrote; - for stdin
+        file: PathBuf,
+    },
     /// Follow neither a block nor what stands on it, until told to reconsider
     Invalidate {
         /// The block's hash

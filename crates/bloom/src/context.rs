@@ -5,8 +5,10 @@ use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bloom_chain::{Chain, Options};
@@ -102,6 +104,19 @@ pub(crate) fn stop_on_interrupt() -> Result<StopSignal> {
     })
     .context("no handler for Ctrl-C")?;
     Ok(stop)
+}
+
+/// The flag that the chain looks at while it is busy, raised when the signal is given.
+pub(crate) fn cancel_on(stop: StopSignal) -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&flag);
+    thread::spawn(move || {
+        while !stop.is_stopped() {
+            thread::sleep(Duration::from_millis(50));
+        }
+        raised.store(true, Ordering::Relaxed);
+    });
+    flag
 }
 
 /// A decimal difficulty like 0.25, 1048576 or 1.5e6's plain form, exactly or rounded down to 2⁻²⁴.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use bloom_chain::{MarkError, StoreError, VerifyError};
+use bloom_chain::{ExportError, ImportError, MarkError, StoreError, VerifyError};
 use bloom_miner::{LoopError, OnChainError};
 use thiserror::Error;
 
@@ -35,6 +35,8 @@ impl Failure {
             cause.is::<StoreError>()
                 || matches!(cause.downcast_ref(), Some(VerifyError::Store(_)))
                 || matches!(cause.downcast_ref(), Some(MarkError::Store(_)))
+                || matches!(cause.downcast_ref(), Some(ExportError::Store(_)))
+                || matches!(cause.downcast_ref(), Some(ImportError::Store(_)))
                 || matches!(cause.downcast_ref(), Some(LoopError::Chain(OnChainError::Store(_))))
         };
         if error.is::<UsageError>() {

@@ -10,6 +10,7 @@
 //! - Nothing here reads a clock: `now` is an argument.
 
 mod accept;
+mod archive;
 mod branch;
 mod chain;
 mod error;
@@ -22,11 +23,13 @@ mod marks;
 pub mod mempool;
 mod reindex;
 mod store;
+mod transfer;
 mod verified;
 mod verify;
 mod waiting;
 
 pub use accept::{Accepted, Followed, Outcome};
+pub use archive::{ArchiveError, ArchiveReader, ArchiveWriter, Heading};
 pub use branch::Switch;
 pub use chain::{Chain, CoinsState, Leaf, LeafStatus, Options, TemplateFacts, Tip};
 pub use error::{AcceptError, DraftError, StoreError, VerifyError};
@@ -36,4 +39,5 @@ pub use live::{CheckedDraft, LiveChain};
 pub use marks::MarkError;
 pub use mempool::{AdmitError, Admitted, Mempool, MempoolEntry, MempoolLimits};
 pub use reindex::{ReindexProgress, Reindexed};
+pub use transfer::{ExportError, ImportError, Imported, TransferProgress};
 pub use verify::{Verified, VerifyProgress};

@@ -104,7 +104,7 @@ impl Chain {
             let (path, got) = (directory.chain_path(), NetworkId(hash.0));
             return Err(StoreError::OtherNetwork { path, got, expected: self.params.network_id });
         }
-        match self.take(Arrival { hash, block, source: 0, now: None }) {
+        match self.take(Arrival { hash, block, source: 0, now: None, proven: false }) {
             Err(AcceptError::Store(error)) => Err(error),
             _ => Ok(()),
         }

@@ -2,9 +2,10 @@
 
 mod branches;
 mod state;
+mod transfer;
 
 use anyhow::{Context, Result};
-use bloom_chain::Chain;
+use bloom_chain::{Chain, Options};
 use bloom_consensus::{Amount, Block, BlockHash, Height, Output, Params, address, proof};
 use bloom_kernel::{Backend, Bloom, Solo, certificate_hash};
 use bloom_miner::estimate;
@@ -15,15 +16,27 @@ use crate::cli::{ChainArgs, ChainQuery};
 use crate::context::{backend, open_chain, usage};
 use crate::output::result;
 
+/// Blocks per commit of an import.
+const BULK: usize = 64;
+
 pub(crate) fn run(args: &ChainArgs) -> Result<()> {
     let (params, directory) = args.place.resolve()?;
-    let mut chain = open_chain(&directory, &params, backend(None)?, false)?;
+    let mut chain = match args.query {
+        // An import may begin a chain, and is made durable many blocks at a time.
+        Some(ChainQuery::Import { .. }) => {
+            let options = Options { backend: backend(None)?, blocks_per_commit: BULK, ..Options::default() };
+            Chain::open(&directory, &params, options)?
+        }
+        _ => open_chain(&directory, &params, backend(None)?, false)?,
+    };
     match args.query.as_ref().unwrap_or(&ChainQuery::Tip) {
         ChainQuery::Tip => tip(&chain, args.json),
         ChainQuery::List { count } => list(&chain, *count, args.json),
         ChainQuery::Show { block } => show(&chain, block, args.json),
         ChainQuery::Tips => branches::tips(&chain, args.json),
         ChainQuery::State => state::state(&chain, args.json),
+        ChainQuery::Export { file, from } => transfer::export(&chain, file, *from, args.json),
+        ChainQuery::Import { file } => transfer::import(&mut chain, file, args.json),
         ChainQuery::Invalidate { hash } => branches::invalidate(&mut chain, hash, args.json),
         ChainQuery::Reconsider { hash } => branches::reconsider(&mut chain, hash, args.json),
     }

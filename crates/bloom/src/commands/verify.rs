@@ -1,18 +1,14 @@
 //! `bloom verify`: everything stored, judged anew.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use bloom_chain::{Chain, Options, ReindexProgress, Verified, VerifyProgress};
 use bloom_consensus::Height;
-use bloom_miner::StopSignal;
 use serde_json::json;
 
 use crate::cli::VerifyArgs;
-use crate::context::{backend, open_chain, stop_on_interrupt, threads, usage};
+use crate::context::{backend, cancel_on, open_chain, stop_on_interrupt, threads, usage};
 use crate::live::{LiveLine, seconds, si};
 use crate::output::{note, result};
 
@@ -90,17 +86,4 @@ fn describe(progress: VerifyProgress, began: Instant) -> String {
         VerifyProgress::Spending { done, total } => ("spending", done, total),
     };
     format!("verifying {what}: {done} of {total}, {}", seconds(began.elapsed().as_secs_f64()))
-}
-
-/// The flag that a verification looks at, raised when the signal is given.
-fn cancel_on(stop: StopSignal) -> Arc<AtomicBool> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let raised = Arc::clone(&flag);
-    thread::spawn(move || {
-        while !stop.is_stopped() {
-            thread::sleep(Duration::from_millis(50));
-        }
-        raised.store(true, Ordering::Relaxed);
-    });
-    flag
 }
