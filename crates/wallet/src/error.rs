@@ -3,7 +3,9 @@
 use bloom_chain::FeeRate;
 use bloom_consensus::{Amount, ShapeError, TransactionViolation, Txid};
 
+use crate::scan::ScanError;
 use crate::size::DUST;
+use crate::wallet_file::WalletFileError;
 
 /// Why a payment is not made. Nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,4 +120,46 @@ fn beside(immature: Amount, pending: Amount) -> String {
         text.push_str(&format!("; {pending} more wait to be confirmed"));
     }
     text
+}
+
+/// Why a wallet's command was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum WalletError<E: std::error::Error + 'static> {
+    /// The wallet's file.
+    #[error(transparent)]
+    File(#[from] WalletFileError),
+    /// The chain could not be read.
+    #[error(transparent)]
+    Scan(#[from] ScanError<E>),
+    /// No such payment.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The node's, which may or may not have taken the transaction. It is recorded, and the next command sends it again.
+    #[error(transparent)]
+    Node(E),
+    /// The node's judgement.
+    #[error("the node does not take transaction {txid}, which is withdrawn: {source}")]
+    Refused {
+        /// The transaction.
+        txid: Txid,
+        /// Why.
+        source: E,
+    },
+    /// As many addresses are unused as a search from words alone passes over.
+    #[error(
+        "the last {unused} addresses have received nothing yet, and a wallet restored from its words would look no \
+         further: use one of those (`bloom wallet address --list`)"
+    )]
+    NoFreshAddress {
+        /// How many.
+        unused: u32,
+    },
+    /// A payment of this name that is another.
+    #[error("payment {id:?} was made by transaction {txid} to other recipients or amounts: choose another --id")]
+    IdTaken {
+        /// The name.
+        id: String,
+        /// Its transaction.
+        txid: Txid,
+    },
 }
