@@ -1,13 +1,14 @@
 //! Payments before they are signed: which coins they spend, what they pay, what comes back.
 
 use bloom_chain::FeeRate;
+use bloom_chain::mempool::policy::MIN_RELAY_RATE;
 use bloom_consensus::{Amount, Body, Coin, Height, Outpoint, Output, OutputKey};
 use secp256k1::rand::Rng;
 
 use crate::book::{Book, OwnCoin, View};
 use crate::error::BuildError;
 use crate::select::{Candidate, Target, select};
-use crate::size::{DUST, INPUT_BYTES, MIN_RELAY_RATE, most_inputs, transaction_bytes};
+use crate::size::{DUST, INPUT_BYTES, most_inputs, transaction_bytes};
 use crate::watch::Watch;
 use crate::{KeyChain, KeyPath};
 

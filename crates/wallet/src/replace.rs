@@ -1,13 +1,14 @@
 //! Raising the fee of what waits: by a transaction in its place, or by a child that pays for its parent.
 
 use bloom_chain::FeeRate;
+use bloom_chain::mempool::policy::MIN_RELAY_RATE;
 use bloom_consensus::{Amount, Height, Outpoint, Output, Transaction, Txid};
 
 use crate::KeyChain;
 use crate::book::{OwnCoin, Record, Status};
 use crate::build::{Purse, Spent, Unsigned, add, assemble, check_rate, sum};
 use crate::error::BuildError;
-use crate::size::{DUST, MIN_RELAY_RATE, most_inputs, transaction_bytes};
+use crate::size::{DUST, most_inputs, transaction_bytes};
 
 /// What raises a fee.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! How large transactions are and what of them a mempool takes.
 
-use bloom_chain::FeeRate;
+use bloom_chain::mempool::policy::{DUST_UNITS, MAX_TRANSACTION_BYTES};
 use bloom_consensus::Amount;
 use bloom_consensus::constants::{OUTPOINT_BYTES, OUTPUT_BYTES, SIGNATURE_BYTES};
 
@@ -10,11 +10,7 @@ const FRAME_BYTES: usize = 4 + 8 + 4 + 4;
 pub const INPUT_BYTES: usize = OUTPOINT_BYTES + SIGNATURE_BYTES;
 
 /// The least output that is made: the mempool refuses dust, which costs more to spend than it is worth.
-pub const DUST: Amount = Amount::from_units(420);
-/// The longest transaction that a mempool takes, in bytes.
-pub const MAX_TRANSACTION_BYTES: usize = 100_000;
-/// The least fee rate that a mempool takes.
-pub const MIN_RELAY_RATE: FeeRate = FeeRate::per_kilobyte(1_000);
+pub const DUST: Amount = Amount::from_units(DUST_UNITS);
 
 /// Bytes of a signed transaction.
 #[must_use]

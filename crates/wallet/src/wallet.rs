@@ -376,6 +376,7 @@ impl Wallet {
     /// Sends what is recorded and that no node has, oldest first, for later ones may spend from it.
     fn resend<N: Node>(&mut self, node: &mut N) -> Result<Vec<Remark>, WalletError<N::Error>> {
         let mut remarks = Vec::new();
+        self.mark_those_that_arrived();
         let mut recorded: Vec<_> = self.book().records().values().collect();
         recorded.retain(|record| self.view.status(&record.txid) == Status::Recorded);
         recorded.sort_by_key(|record| record.number);
@@ -401,6 +402,15 @@ impl Wallet {
             }
         }
         Ok(remarks)
+    }
+
+    /// A node that was handed a transaction just before this process ended has it.
+    fn mark_those_that_arrived(&mut self) {
+        for record in self.file.state_mut().get_or_insert_default().records_mut() {
+            if let Some(payment) = &mut record.payment {
+                payment.sent |= record.waiting || record.confirmed.is_some();
+            }
+        }
     }
 
     fn mark_sent(&mut self, txid: &Txid) {

@@ -77,6 +77,10 @@ impl Book {
         self.records.get(txid)
     }
 
+    pub(crate) fn records_mut(&mut self) -> impl Iterator<Item = &mut Record> {
+        self.records.values_mut()
+    }
+
     pub(crate) fn record_mut(&mut self, txid: &Txid) -> Option<&mut Record> {
         self.records.get_mut(txid)
     }
