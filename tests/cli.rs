@@ -8,8 +8,8 @@ use std::path::Path;
 use serde_json::Value;
 use support::{Home, Running, number, text};
 
-const COMMANDS: [&str; 10] =
-    ["mine", "verify", "chain", "bench", "vectors", "attempt", "estimate", "genesis", "completions", "man"];
+const COMMANDS: [&str; 11] =
+    ["wallet", "mine", "verify", "chain", "bench", "vectors", "attempt", "estimate", "genesis", "completions", "man"];
 
 #[test]
 fn the_version_names_the_commit() {
@@ -60,6 +60,9 @@ fn what_is_unknown_or_missing_is_refused() {
         "completions",
         "man",
         "chain show",
+        "wallet",
+        "wallet uri",
+        "wallet sign-message a",
         "mine --blocks",
         "completions tcl",
     ] {

@@ -1,11 +1,15 @@
 //! The command line.
 
+pub(crate) mod wallet;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use bloom_kernel::Backend;
 use clap::{Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
+
+use self::wallet::WalletArgs;
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BLOOM_COMMIT"), ")");
 
@@ -25,6 +29,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Look at the chain, and choose which branches may be it
     Chain(ChainArgs),
+    /// Keep keys, receive and pay
+    Wallet(WalletArgs),
     /// Measure every backend of this machine
     Bench(BenchArgs),
     /// Check or make known answers

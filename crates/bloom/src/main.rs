@@ -9,6 +9,7 @@ mod key;
 mod live;
 mod output;
 mod portrait;
+mod secret_input;
 mod vectors;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::Mine(args) => commands::mine::run(args),
         Command::Verify(args) => commands::verify::run(args),
         Command::Chain(args) => commands::chain::run(args),
+        Command::Wallet(args) => commands::wallet::run(args),
         Command::Bench(args) => commands::bench::run(args),
         Command::Vectors(args) => commands::vectors::run(args),
         Command::Attempt(args) => commands::attempt::run(args),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use bloom_chain::{ExportError, ImportError, MarkError, StoreError, VerifyError};
 use bloom_miner::{LoopError, OnChainError};
+use bloom_wallet::{VaultError, WalletFileError};
 use thiserror::Error;
 
 /// Exit codes, beside 0 for success and 2 for a command line that cannot be understood.
@@ -39,9 +40,18 @@ impl Failure {
                 || matches!(cause.downcast_ref(), Some(ImportError::Store(_)))
                 || matches!(cause.downcast_ref(), Some(LoopError::Chain(OnChainError::Store(_))))
         };
-        if error.is::<UsageError>() {
+        let vault = error.chain().find_map(|cause| match cause.downcast_ref() {
+            Some(WalletFileError::Vault(vault)) => Some(vault),
+            _ => cause.downcast_ref(),
+        });
+        let is_argument = matches!(vault, Some(VaultError::Exists { .. } | VaultError::EmptyPassword));
+        if error.is::<UsageError>() || is_argument {
             Self::Usage
-        } else if error.is::<DataError>() || error.chain().any(is_store) {
+        } else if error.is::<DataError>()
+            || vault.is_some()
+            || error.is::<WalletFileError>()
+            || error.chain().any(is_store)
+        {
             Self::Data
         } else {
             Self::Failed

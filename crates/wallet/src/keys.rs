@@ -154,6 +154,14 @@ impl AccountPublic {
         *parent.derive_child(step(index, false)).expect(SUM_IS_A_KEY).public_key()
     }
 
+    /// Where a key is among the first `end` of each chain.
+    #[must_use]
+    pub fn find(&self, key: &OutputKey, end: u32) -> Option<KeyPath> {
+        let mut paths = (0..end).flat_map(|index| KeyChain::ALL.map(|chain| (chain, index)));
+        let (chain, index) = paths.find(|&(chain, index)| self.key(chain, index) == *key)?;
+        Some(KeyPath { account: self.account(), chain, index })
+    }
+
     fn new(account: ExtendedPublicKey<PublicKey>) -> Self {
         let chains = KeyChain::ALL.map(|chain| account.derive_child(step(chain.number(), false)).expect(SUM_IS_A_KEY));
         Self { account, chains }

@@ -9,3 +9,4 @@ pub(crate) mod mine;
 pub(crate) mod shell;
 pub(crate) mod vectors;
 pub(crate) mod verify;
+pub(crate) mod wallet;
