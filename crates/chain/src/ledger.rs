@@ -1,11 +1,13 @@
 //! The tables by what they mean: typed reads and the few compound writes that keep them consistent.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bloom_consensus::{Amount, Ancestor, Ancestors, Block, BlockHash, Coin, CoinView, Height, Outpoint};
 
 use crate::error::StoreError;
+use crate::recent::Recent;
 use crate::store::{Entry, Record, Scan, Store, Table, Undo, be64, decode_coin, encode_coin, number, outpoint_key};
 
 const TIP_KEY: &[u8] = b"tip";
@@ -41,10 +43,14 @@ impl CoinView for Ledger {
     type Error = StoreError;
 
     fn coin(&self, outpoint: &Outpoint) -> Result<Option<Coin>, StoreError> {
+        if let Some(coin) = self.coins.borrow_mut().touch(outpoint) {
+            return Ok(Some(coin));
+        }
         let Some(row) = self.store.get(Table::Coins, &outpoint_key(outpoint))? else {
             return Ok(None);
         };
         let coin = decode_coin(&row).ok_or_else(|| self.corrupted(format!("the coin {outpoint}")))?;
+        self.coins.borrow_mut().put(*outpoint, coin);
         Ok(Some(coin))
     }
 }
@@ -52,6 +58,9 @@ impl CoinView for Ledger {
 /// The store, read and written in the chain's own terms.
 pub(crate) struct Ledger {
     store: Box<dyn Store>,
+    /// Coins read or made lately, in 2¹⁹ · 97 bytes, 51 MB, at most: those that the mempool looked up are not read again
+    /// when a block spends them. Whatever is in it, the store has too.
+    coins: RefCell<Recent<Outpoint, Coin>>,
     path: PathBuf,
     /// Arrival and hash of the block that was added last.
     newest: (u64, BlockHash),
@@ -60,7 +69,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// A ledger over an empty store; genesis is the first to be added.
     pub(crate) fn empty(store: Box<dyn Store>, path: PathBuf) -> Self {
-        Self { store, path, newest: (0, BlockHash::ZERO) }
+        Self { store, coins: RefCell::default(), path, newest: (0, BlockHash::ZERO) }
     }
 
     /// A ledger over a store that holds a chain.
@@ -149,15 +158,17 @@ impl Ledger {
 
     /// Makes an unspent output; there can't be one of that name.
     pub(crate) fn add_coin(&mut self, outpoint: &Outpoint, coin: &Coin) -> Result<(), StoreError> {
+        self.coins.get_mut().put(*outpoint, *coin);
         self.store.put(Table::Coins, &outpoint_key(outpoint), &encode_coin(coin))
     }
 
     /// Removes an unspent output, which must be there.
     pub(crate) fn remove_coin(&mut self, outpoint: &Outpoint) -> Result<(), StoreError> {
-        if self.store.remove(Table::Coins, &outpoint_key(outpoint))? {
-            return Ok(());
+        let key = outpoint_key(outpoint);
+        if !self.coins.get_mut().remove(outpoint) && self.store.get(Table::Coins, &key)?.is_none() {
+            return Err(self.corrupted(format!("the coin {outpoint} is not there")));
         }
-        Err(self.corrupted(format!("the coin {outpoint} is not there")))
+        self.store.remove(Table::Coins, &key)
     }
 
     /// Puts a block at its height on the active branch.
@@ -169,8 +180,7 @@ impl Ledger {
     /// Takes the block at a height off the active branch.
     pub(crate) fn deactivate(&mut self, height: Height) -> Result<(), StoreError> {
         self.store.remove(Table::Heights, &be64(height.0))?;
-        self.store.remove(Table::Undo, &be64(height.0))?;
-        Ok(())
+        self.store.remove(Table::Undo, &be64(height.0))
     }
 
     /// The number of the next arrival.
@@ -304,7 +314,13 @@ impl Ledger {
     /// Forgets what was written since the last commit, the newest arrival among it.
     pub(crate) fn rollback(&mut self, newest: (u64, BlockHash)) {
         self.store.rollback();
+        self.forget_coins();
         self.newest = newest;
+    }
+
+    /// Reads coins from the store again, whatever was seen there before.
+    pub(crate) fn forget_coins(&mut self) {
+        self.coins.get_mut().clear();
     }
 
     pub(crate) fn newest(&self) -> (u64, BlockHash) {

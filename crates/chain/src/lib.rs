@@ -21,6 +21,7 @@ mod ledger;
 mod live;
 mod marks;
 pub mod mempool;
+mod recent;
 mod reindex;
 mod store;
 mod transfer;

@@ -1,17 +1,13 @@
 //! Transactions whose rules were checked before, so that the block that brings them need not check them again.
 
-use std::collections::HashMap;
-
 use bloom_consensus::{Output, Wtxid};
 
-/// As many as a table of 2¹⁸ places takes before it would grow.
-const GENERATION: usize = (1 << 18) / 8 * 7;
+use crate::recent::Recent;
 
 /// A hash of the outputs that a transaction spends.
 type Fingerprint = [u8; 16];
 
-/// A bounded memory of wtxids: of the last 229 376 at least and of twice as many at most, in at most
-/// 2 · 2¹⁸ · 49 bytes, 26 MB.
+/// A bounded memory of wtxids: of the latest 229 376 at least, in 2¹⁹ · 49 bytes, 26 MB, at most.
 ///
 /// Why a wtxid is enough: it commits to the txid and to the signatures, and the txid to all the rest of the transaction.
 /// The rules of isolation depend on nothing else. Signatures depend on the network, of which a chain has one, and on the
@@ -23,30 +19,22 @@ type Fingerprint = [u8; 16];
 /// The outputs spent are kept too, as a hash: should anybody ever remember a transaction under outputs that are not the
 /// ones that it names, its signatures are checked again.
 #[derive(Default)]
-pub(crate) struct VerifiedTransactions {
-    young: HashMap<Wtxid, Fingerprint>,
-    old: HashMap<Wtxid, Fingerprint>,
-}
+pub(crate) struct VerifiedTransactions(Recent<Wtxid, Fingerprint>);
 
 impl VerifiedTransactions {
     /// Whether the rules that it alone can break were checked.
     pub(crate) fn is_sound(&self, wtxid: &Wtxid) -> bool {
-        self.young.contains_key(wtxid) || self.old.contains_key(wtxid)
+        self.0.get(wtxid).is_some()
     }
 
     /// Whether its signatures were checked too, against these outputs.
     pub(crate) fn is_signed(&self, wtxid: &Wtxid, spent: &[Output]) -> bool {
-        let known = self.young.get(wtxid).or_else(|| self.old.get(wtxid));
-        known.is_some_and(|known| *known == fingerprint(spent))
+        self.0.get(wtxid).is_some_and(|known| known == fingerprint(spent))
     }
 
     /// Remembers a transaction that passed, with the outputs that it spends.
     pub(crate) fn remember(&mut self, wtxid: Wtxid, spent: &[Output]) {
-        if self.young.len() >= GENERATION {
-            std::mem::swap(&mut self.young, &mut self.old);
-            self.young.clear();
-        }
-        self.young.insert(wtxid, fingerprint(spent));
+        self.0.put(wtxid, fingerprint(spent));
     }
 }
 
@@ -64,8 +52,8 @@ mod tests {
 
     use super::*;
 
-    fn wtxid(n: usize) -> Wtxid {
-        Wtxid(*blake3::hash(&n.to_le_bytes()).as_bytes())
+    fn wtxid(n: u8) -> Wtxid {
+        Wtxid([n; 32])
     }
 
     fn output(units: u64) -> Output {
@@ -81,17 +69,5 @@ mod tests {
         assert!(!verified.is_signed(&wtxid(1), &[output(2), output(1)]));
         assert!(!verified.is_signed(&wtxid(1), &[output(1)]));
         assert!(!verified.is_signed(&wtxid(2), &[output(1), output(2)]));
-    }
-
-    #[test]
-    fn the_oldest_are_forgotten_and_the_memory_is_bounded() {
-        let mut verified = VerifiedTransactions::default();
-        for n in 0..GENERATION * 3 {
-            verified.remember(wtxid(n), &[]);
-        }
-        assert!(!verified.is_sound(&wtxid(0)));
-        assert!((GENERATION * 2..GENERATION * 3).all(|n| verified.is_sound(&wtxid(n))));
-        assert_eq!(verified.young.len() + verified.old.len(), GENERATION * 2);
-        assert!(verified.young.capacity() <= GENERATION && verified.old.capacity() <= GENERATION);
     }
 }

@@ -86,6 +86,7 @@ impl Chain {
         cancel: &AtomicBool,
     ) -> Result<Verified, VerifyError> {
         self.flush()?;
+        self.ledger.forget_coins();
         let mut watch = Watch { progress, cancel };
         let proofs = self.verify_proofs(from, threads.max(1), &mut watch)?;
         let bodies = self.verify_bodies(from, &mut watch)?;

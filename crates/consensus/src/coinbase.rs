@@ -2,9 +2,11 @@
 
 use crate::codec::{DecodeError, Reader, count_bytes};
 use crate::constants::{MAX_COINBASE_DATA, OUTPUT_BYTES, VERSION};
-use crate::hash::derive_key;
+use crate::hash::Context;
 use crate::transaction::{ShapeError, read_outputs, write_outputs};
 use crate::{Height, Output, Txid};
+
+static COINBASE: Context = Context::new("bloomcoin v1 coinbase");
 
 /// version ‖ height ‖ the two counts.
 const FRAME_BYTES: usize = 4 + 8 + 4 + 4;
@@ -48,7 +50,7 @@ impl Coinbase {
     /// derive_key("bloomcoin v1 coinbase", coinbase); its outputs are spent by it as by a txid.
     #[must_use]
     pub fn id(&self) -> Txid {
-        Txid(derive_key("bloomcoin v1 coinbase", &[&self.encode()]))
+        Txid(COINBASE.derive_key(&[&self.encode()]))
     }
 
     /// The bytes of [`Coinbase::encode`].

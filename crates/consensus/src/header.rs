@@ -4,8 +4,10 @@ use bloom_kernel::{Difficulty, SEAL_BYTES, Seal};
 
 use crate::codec::{DecodeError, Reader};
 use crate::constants::{HEADER_BYTES, TEMPLATE_BYTES};
-use crate::hash::derive_key;
+use crate::hash::Context;
 use crate::{BlockHash, Challenge, Height, MerkleRoot, Timestamp};
+
+static TEMPLATE: Context = Context::new("bloomcoin v1 template");
 
 /// What a child must know of the block it follows, besides its ancestors' times and difficulties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ impl Template {
     /// derive_key("bloomcoin v1 template", template): what every attempt at it is seeded by.
     #[must_use]
     pub fn challenge(&self) -> Challenge {
-        Challenge(derive_key("bloomcoin v1 template", &[&self.to_bytes()]))
+        Challenge(TEMPLATE.derive_key(&[&self.to_bytes()]))
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {

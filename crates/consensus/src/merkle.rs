@@ -3,19 +3,22 @@
 //! Leaves and nodes are hashed under different contexts, so that no node passes for a leaf (BIP 54), and an odd one is
 //! carried up as it is, so that no list with a repeated tail has the root of another (CVE-2012-2459).
 
-use crate::hash::derive_key;
+use crate::hash::Context;
 use crate::{MerkleRoot, Txid, Wtxid};
+
+static LEAF: Context = Context::new("bloomcoin v1 merkle leaf");
+static NODE: Context = Context::new("bloomcoin v1 merkle node");
 
 /// derive_key("bloomcoin v1 merkle leaf", id).
 #[must_use]
 pub fn leaf(id: &[u8; 32]) -> [u8; 32] {
-    derive_key("bloomcoin v1 merkle leaf", &[id])
+    LEAF.derive_key(&[id])
 }
 
 /// derive_key("bloomcoin v1 merkle node", left ‖ right).
 #[must_use]
 pub fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    derive_key("bloomcoin v1 merkle node", &[left, right])
+    NODE.derive_key(&[left, right])
 }
 
 /// The root over the coinbase's id and the transactions' wtxids in order.

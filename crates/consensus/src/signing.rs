@@ -8,9 +8,12 @@ use secp256k1::schnorr::{Signature, verify};
 use crate::codec::count_bytes;
 use crate::constants::VERSION;
 use crate::error::TransactionViolation;
-use crate::hash::derive_key;
+use crate::hash::Context;
 use crate::transaction::write_outputs;
 use crate::{Body, NetworkId, Output, Transaction};
+
+static COMMON: Context = Context::new("bloomcoin v1 tx common");
+static SIGN: Context = Context::new("bloomcoin v1 tx sign");
 
 /// derive_key("bloomcoin v1 tx common", network_id ‖ body with each input followed by the output that it spends).
 ///
@@ -31,13 +34,13 @@ pub fn common(network: &NetworkId, body: &Body, spent: &[Output]) -> Result<[u8;
         bytes.extend(output.to_bytes());
     }
     write_outputs(&mut bytes, body.outputs());
-    Ok(derive_key("bloomcoin v1 tx common", &[&bytes]))
+    Ok(COMMON.derive_key(&[&bytes]))
 }
 
 /// derive_key("bloomcoin v1 tx sign", common ‖ i): what input i's key signs.
 #[must_use]
 pub fn digest(common: &[u8; 32], input: u32) -> [u8; 32] {
-    derive_key("bloomcoin v1 tx sign", &[common, &input.to_le_bytes()])
+    SIGN.derive_key(&[common, &input.to_le_bytes()])
 }
 
 /// Checks every signature of a transaction against the outputs that it spends, in the order of its inputs. It depends

@@ -7,8 +7,11 @@ use secp256k1::XOnlyPublicKey;
 
 use crate::codec::{DecodeError, Reader, count_bytes};
 use crate::constants::{OUTPOINT_BYTES, OUTPUT_BYTES, SIGNATURE_BYTES, VERSION};
-use crate::hash::derive_key;
+use crate::hash::Context;
 use crate::{Amount, Height, Txid, Wtxid};
+
+static TXID: Context = Context::new("bloomcoin v1 txid");
+static WTXID: Context = Context::new("bloomcoin v1 wtxid");
 
 /// Counts that no transaction or coinbase may have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,7 +117,9 @@ impl Output {
 /// count ‖ outputs, as in a body and in a coinbase.
 pub(crate) fn write_outputs(out: &mut Vec<u8>, outputs: &[Output]) {
     out.extend(count_bytes(outputs.len()));
-    out.extend(outputs.iter().flat_map(Output::to_bytes));
+    for output in outputs {
+        out.extend_from_slice(&output.to_bytes());
+    }
 }
 
 pub(crate) fn read_outputs(reader: &mut Reader<'_>) -> Result<Vec<Output>, DecodeError> {
@@ -163,15 +168,21 @@ impl Body {
     /// version ‖ not_before ‖ inputs ‖ outputs.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(self.encoded_len());
         self.write(&mut out);
         out
+    }
+
+    fn encoded_len(&self) -> usize {
+        let inputs = self.inputs.len().saturating_mul(OUTPOINT_BYTES);
+        let outputs = self.outputs.len().saturating_mul(OUTPUT_BYTES);
+        FRAME_BYTES.saturating_add(inputs).saturating_add(outputs)
     }
 
     /// derive_key("bloomcoin v1 txid", body).
     #[must_use]
     pub fn txid(&self) -> Txid {
-        Txid(derive_key("bloomcoin v1 txid", &[&self.encode()]))
+        Txid(TXID.derive_key(&[&self.encode()]))
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -179,8 +190,8 @@ impl Body {
         out.extend(self.not_before.0.to_le_bytes());
         out.extend(count_bytes(self.inputs.len()));
         for input in &self.inputs {
-            out.extend(input.txid.0);
-            out.extend(input.index.to_le_bytes());
+            out.extend_from_slice(&input.txid.0);
+            out.extend_from_slice(&input.index.to_le_bytes());
         }
         write_outputs(out, &self.outputs);
     }
@@ -223,7 +234,7 @@ impl Transaction {
             return Err(ShapeError::SignatureCount { got: signatures.len(), expected: body.inputs.len() });
         }
         let txid = body.txid();
-        let wtxid = Wtxid(derive_key("bloomcoin v1 wtxid", &[&txid.0, signatures.as_flattened()]));
+        let wtxid = Wtxid(WTXID.derive_key(&[&txid.0, signatures.as_flattened()]));
         Ok(Self(Arc::new(Signed { body, signatures, txid, wtxid })))
     }
 
@@ -254,9 +265,7 @@ impl Transaction {
     /// The bytes of [`Transaction::encode`].
     #[must_use]
     pub fn encoded_len(&self) -> usize {
-        let inputs = self.0.body.inputs.len().saturating_mul(OUTPOINT_BYTES.saturating_add(SIGNATURE_BYTES));
-        let outputs = self.0.body.outputs.len().saturating_mul(OUTPUT_BYTES);
-        FRAME_BYTES.saturating_add(inputs).saturating_add(outputs)
+        self.0.body.encoded_len().saturating_add(self.0.signatures.len().saturating_mul(SIGNATURE_BYTES))
     }
 
     /// body ‖ signatures.

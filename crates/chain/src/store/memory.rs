@@ -28,12 +28,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn remove(&mut self, table: Table, key: &[u8]) -> Result<bool, StoreError> {
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
         let key = (table, key.to_vec());
         let old = self.rows.remove(&key);
-        let was_there = old.is_some();
         self.before.push((key, old));
-        Ok(was_there)
+        Ok(())
     }
 
     fn scan(&self, table: Table, from: &[u8], visit: &mut Visitor<'_>) -> Result<(), StoreError> {

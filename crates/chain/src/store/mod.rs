@@ -3,6 +3,7 @@
 mod directory;
 mod file;
 mod memory;
+mod pending;
 mod record;
 mod redb_store;
 mod salvage;
@@ -62,8 +63,8 @@ pub(crate) trait Store: Send {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
     /// Sets a key.
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
-    /// Removes a key; whether it was there.
-    fn remove(&mut self, table: Table, key: &[u8]) -> Result<bool, StoreError>;
+    /// Removes a key if it is there.
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError>;
     /// Visits the rows from `from` on in ascending order of keys.
     fn scan(&self, table: Table, from: &[u8], visit: &mut Visitor<'_>) -> Result<(), StoreError>;
     /// Makes everything written since the last commit durable, all or nothing. `newest` is the block last stored: the

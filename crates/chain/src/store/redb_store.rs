@@ -4,15 +4,20 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use bloom_consensus::BlockHash;
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::directory::Mark;
 use super::file::ChainFile;
+use super::pending::Pending;
 use super::{Scan, Store, Table, Visitor};
 use crate::error::StoreError;
 use crate::failpoints::kill_point;
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+/// Rows in memory before they are handed to redb's transaction: several times what a full block changes, so that only
+/// long reorganisations and bulk loads come to it.
+const PENDING_BYTES: usize = 16 << 20;
 
 fn definition(table: Table) -> Definition {
     TableDefinition::new(match table {
@@ -27,10 +32,35 @@ fn definition(table: Table) -> Definition {
     })
 }
 
-/// An open redb file, the transaction in progress and the mark of the last block stored.
+/// The tables as the last commit left them, open.
+struct Committed([ReadOnlyTable<&'static [u8], &'static [u8]>; Table::ALL.len()]);
+
+impl Committed {
+    fn open(database: &Database) -> Result<Self, redb::Error> {
+        let transaction = database.begin_read()?;
+        let mut tables = Vec::with_capacity(Table::ALL.len());
+        for table in Table::ALL {
+            tables.push(transaction.open_table(definition(table))?);
+        }
+        Ok(Self(tables.try_into().expect("as many as there are")))
+    }
+
+    fn table(&self, table: Table) -> &ReadOnlyTable<&'static [u8], &'static [u8]> {
+        &self.0[table as usize]
+    }
+}
+
+/// An open redb file, what is being written to it and the mark of the last block stored.
+///
+/// A row is looked for in what is pending, then in the transaction if so much was written that one was begun, or else in
+/// what was committed.
 pub(super) struct RedbStore {
-    // Declared first, so dropped first: a transaction that outlives its database would keep it open.
+    pending: Pending,
+    // Declared before the database, so dropped before it: they would keep it open.
     transaction: Option<WriteTransaction>,
+    /// None while there is a transaction: redb could not reuse the pages that it frees. After a rollback of one, tables
+    /// are opened one by one until the next commit.
+    committed: Option<Committed>,
     database: Database,
     file: ChainFile,
     path: PathBuf,
@@ -49,11 +79,10 @@ impl RedbStore {
             .map_err(|source| StoreError::io(path, "create", source))?;
         let file = ChainFile::direct(file).map_err(|error| StoreError::redb(path, error))?;
         let mut store = Self::build(path, file, cache_bytes, false)?;
-        let transaction = store.begin()?;
+        let transaction = store.writing()?;
         for table in Table::ALL {
             transaction.open_table(definition(table)).map_err(|error| StoreError::redb(path, error))?;
         }
-        store.transaction = Some(transaction);
         Ok(store)
     }
 
@@ -62,7 +91,9 @@ impl RedbStore {
         let file =
             File::options().read(true).write(true).open(path).map_err(|source| StoreError::io(path, "open", source))?;
         let file = ChainFile::held(file).map_err(|error| StoreError::redb(path, error))?;
-        Self::build(path, file, cache_bytes, true)
+        let mut store = Self::build(path, file, cache_bytes, true)?;
+        store.committed = Some(Committed::open(&store.database).map_err(|error| StoreError::redb(path, error))?);
+        Ok(store)
     }
 
     fn build(path: &Path, file: ChainFile, cache_bytes: usize, check: bool) -> Result<Self, StoreError> {
@@ -71,7 +102,8 @@ impl RedbStore {
             .set_check_integrity_on_open(check)
             .create_with_backend(file.clone())
             .map_err(|error| StoreError::redb(path, error))?;
-        Ok(Self { transaction: None, database, file, path: path.to_owned(), mark: None })
+        let (pending, path) = (Pending::default(), path.to_owned());
+        Ok(Self { pending, transaction: None, committed: None, database, file, path, mark: None })
     }
 
     /// Trusts the file: redb's own changes of the opening are written, and so is every commit from now on.
@@ -93,9 +125,23 @@ impl RedbStore {
 
     fn writing(&mut self) -> Result<&WriteTransaction, StoreError> {
         if self.transaction.is_none() {
+            self.committed = None;
             self.transaction = Some(self.begin()?);
         }
         Ok(self.transaction.as_ref().expect("begun above"))
+    }
+
+    fn write(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), StoreError> {
+        self.pending.put(table, key, value);
+        if self.pending.bytes() > PENDING_BYTES { self.spill() } else { Ok(()) }
+    }
+
+    /// Hands everything pending to the transaction.
+    fn spill(&mut self) -> Result<(), StoreError> {
+        for (table, rows) in self.pending.take() {
+            write_rows(self.writing()?, table, rows).map_err(|error| self.failed(error))?;
+        }
+        Ok(())
     }
 
     fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
@@ -127,20 +173,27 @@ fn visit_rows(
     Ok(Ok(()))
 }
 
-fn insert(transaction: &WriteTransaction, table: Table, key: &[u8], value: &[u8]) -> Result<(), redb::Error> {
-    transaction.open_table(definition(table))?.insert(key, value)?;
+fn write_rows(
+    transaction: &WriteTransaction,
+    table: Table,
+    rows: impl IntoIterator<Item = (Vec<u8>, Option<Vec<u8>>)>,
+) -> Result<(), redb::Error> {
+    let mut table = transaction.open_table(definition(table))?;
+    for (key, value) in rows {
+        match value {
+            Some(value) => table.insert(&key[..], &value[..])?,
+            None => table.remove(&key[..])?,
+        };
+    }
     Ok(())
-}
-
-fn delete(transaction: &WriteTransaction, table: Table, key: &[u8]) -> Result<bool, redb::Error> {
-    Ok(transaction.open_table(definition(table))?.remove(key)?.is_some())
 }
 
 impl RedbStore {
     fn get_row(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, redb::Error> {
-        match &self.transaction {
-            Some(transaction) => lookup(&transaction.open_table(definition(table))?, key),
-            None => lookup(&self.database.begin_read()?.open_table(definition(table))?, key),
+        match (&self.transaction, &self.committed) {
+            (Some(transaction), _) => lookup(&transaction.open_table(definition(table))?, key),
+            (None, Some(committed)) => lookup(committed.table(table), key),
+            (None, None) => lookup(&self.database.begin_read()?.open_table(definition(table))?, key),
         }
     }
 
@@ -150,35 +203,42 @@ impl RedbStore {
         from: &[u8],
         visit: &mut Visitor<'_>,
     ) -> Result<Result<(), StoreError>, redb::Error> {
-        match &self.transaction {
-            Some(transaction) => visit_rows(&transaction.open_table(definition(table))?, from, visit),
-            None => visit_rows(&self.database.begin_read()?.open_table(definition(table))?, from, visit),
+        match (&self.transaction, &self.committed) {
+            (Some(transaction), _) => visit_rows(&transaction.open_table(definition(table))?, from, visit),
+            (None, Some(committed)) => visit_rows(committed.table(table), from, visit),
+            (None, None) => visit_rows(&self.database.begin_read()?.open_table(definition(table))?, from, visit),
         }
     }
 }
 
 impl Store for RedbStore {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some(written) = self.pending.get(table, key) {
+            return Ok(written.map(<[u8]>::to_vec));
+        }
         self.get_row(table, key).map_err(|error| self.failed(error))
     }
 
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        insert(self.writing()?, table, key, value).map_err(|error| self.failed(error))
+        self.write(table, key, Some(value))
     }
 
-    fn remove(&mut self, table: Table, key: &[u8]) -> Result<bool, StoreError> {
-        delete(self.writing()?, table, key).map_err(|error| self.failed(error))
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
+        self.write(table, key, None)
     }
 
     fn scan(&self, table: Table, from: &[u8], visit: &mut Visitor<'_>) -> Result<(), StoreError> {
-        self.scan_rows(table, from, visit).map_err(|error| self.failed(error))?
+        let below = |visit: &mut Visitor<'_>| self.scan_rows(table, from, visit).map_err(|error| self.failed(error))?;
+        self.pending.scan_over(table, from, below, visit)
     }
 
     fn commit(&mut self, newest: &BlockHash) -> Result<(), StoreError> {
+        self.spill()?;
         if let Some(transaction) = self.transaction.take() {
             kill_point!("store.before-commit");
             transaction.commit().map_err(|error| self.failed(error))?;
             kill_point!("store.after-commit");
+            self.committed = Some(Committed::open(&self.database).map_err(|error| self.failed(error))?);
         }
         if let Some(mark) = &mut self.mark {
             mark.write(newest)?;
@@ -188,6 +248,7 @@ impl Store for RedbStore {
     }
 
     fn rollback(&mut self) {
+        self.pending = Pending::default();
         self.transaction = None;
     }
 }

@@ -225,7 +225,7 @@ impl<'a, V: CoinView> Ledger<'a, V> {
             let transaction = transactions.get(position);
             let outputs = transaction.map_or(coinbase.outputs(), |transaction| transaction.body().outputs());
             let passed_on = self.before.get(position).and_then(|first| self.passed_on.get(*first..)).unwrap_or(&[]);
-            // The coinbase's are none of them: no list is as long as that.
+            // The list goes on beyond this transaction's, and has nothing for the coinbase.
             let passed_on = passed_on.iter().copied().chain(std::iter::repeat(false));
             let is_coinbase = transaction.is_none();
             let left = (0..).zip(outputs).zip(passed_on).filter(|(_, passed_on)| !passed_on);
