@@ -179,6 +179,17 @@ impl Body {
         FRAME_BYTES.saturating_add(inputs).saturating_add(outputs)
     }
 
+    /// Reads a body that fills `bytes` exactly.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything but the one encoding.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let body = Self::read(&mut reader)?;
+        reader.finish("body")?;
+        Ok(body)
+    }
+
     /// derive_key("bloomcoin v1 txid", body).
     #[must_use]
     pub fn txid(&self) -> Txid {
