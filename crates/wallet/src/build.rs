@@ -282,10 +282,14 @@ pub(crate) fn check_fee(unsigned: &Unsigned) -> Result<(), BuildError> {
     // A transaction to oneself alone pays what comes back.
     let paid =
         if paid == Amount::ZERO { sum(unsigned.body.outputs().iter().map(|output| output.amount)) } else { paid };
-    if unsigned.fee > HIGH_FEE && unsigned.fee.units() > paid.units() / 10 {
+    if fee_is_high(unsigned.fee, paid) {
         return Err(BuildError::HighFee { fee: unsigned.fee, paid });
     }
     Ok(())
+}
+
+pub(crate) fn fee_is_high(fee: Amount, paid: Amount) -> bool {
+    fee > HIGH_FEE && fee.units() > paid.units() / 10
 }
 
 fn exact_outputs(order: &Order) -> Vec<Output> {

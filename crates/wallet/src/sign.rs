@@ -203,7 +203,7 @@ pub fn sign(
     let mut signed = Signed { proposal: proposal.clone(), signatures, nonces: 0, partials: 0, replaced: false };
     let own = keys.cosigner();
     let shares = own_shares(proposal, &own);
-    let rounds = shares.iter().map(|share| share.state());
+    let rounds = shares.iter().map(OwnShare::state);
     match (rounds.clone().min(), rounds.max()) {
         (None, _) | (Some(2), _) => {}
         (Some(0), Some(0)) => {

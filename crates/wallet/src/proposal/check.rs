@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bloom_consensus::constants::SIGNATURE_BYTES;
 use bloom_consensus::rules::isolation::check_transaction;
 use bloom_consensus::{Amount, Body, NetworkId, Output, OutputKey, Params, Transaction, signing};
-use secp256k1::schnorr;
+use secp256k1::{PublicKey, schnorr};
 
 use super::{Change, Owner, Proposal, ProposalError, Share, Signing, Source};
 use crate::musig::Round;
@@ -60,7 +60,7 @@ struct Aggregates(BTreeMap<Vec<[u8; 33]>, OutputKey>);
 
 impl Aggregates {
     fn key(&mut self, cosigners: &Cosigners) -> OutputKey {
-        let name = cosigners.keys().iter().map(|key| key.serialize()).collect();
+        let name = cosigners.keys().iter().map(PublicKey::serialize).collect();
         *self.0.entry(name).or_insert_with(|| cosigners.output_key())
     }
 }

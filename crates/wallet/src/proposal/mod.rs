@@ -15,16 +15,13 @@ use bloom_chain::FeeRate;
 use bloom_consensus::{Amount, Body, Coinbase, NetworkId, Output, Params, Txid};
 use secp256k1::musig::{PartialSignature, PublicNonce};
 
+use crate::build::{fee_is_high, sum};
 use crate::keys::KeyPath;
 use crate::shared::Cosigners;
 
 pub use combine::CombineError;
 pub use encoding::MOST_PROPOSAL_BYTES;
 pub use error::ProposalError;
-
-/// A fee rate above this, in units for every 1 000 bytes, is taken for a mistake unless the user insists: a thousand
-/// times the least that is relayed.
-pub const HIGH_FEE_RATE: FeeRate = FeeRate::per_kilobyte(1_000_000);
 
 /// What made a coin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,10 +199,22 @@ impl Proposal {
         FeeRate::of(self.fee, self.transaction_bytes())
     }
 
+    /// What is paid to others; of a payment that only goes back, all of it.
+    #[must_use]
+    pub fn paid(&self) -> Amount {
+        let comes_back = |place: u32| self.change.iter().any(|change| change.output == place);
+        let outputs = (0..).zip(self.body.outputs());
+        let others = outputs.filter(|(place, _)| !comes_back(*place)).map(|(_, output)| output.amount);
+        match sum(others) {
+            Amount::ZERO => sum(self.body.outputs().iter().map(|output| output.amount)),
+            paid => paid,
+        }
+    }
+
     /// Whether the fee looks like a mistake.
     #[must_use]
     pub fn fee_is_high(&self) -> bool {
-        self.fee_rate() > HIGH_FEE_RATE
+        fee_is_high(self.fee, self.paid())
     }
 
     /// Whether every input has all that it needs.

@@ -2,7 +2,7 @@
 
 use bloom_consensus::{Amount, Body, Coinbase, DecodeError, Height, Outpoint, Params, TransactionViolation, Txid};
 use bloom_wallet::KeyChain;
-use bloom_wallet::proposal::{Change, CombineError, HIGH_FEE_RATE, Owner, Proposal, ProposalError, Source};
+use bloom_wallet::proposal::{Change, CombineError, Owner, Proposal, ProposalError, Source};
 use bloom_wallet::session::SessionError;
 use bloom_wallet::shared::{Cosigners, CosignersError};
 use bloom_wallet::sign::{COSIGNER_ACCOUNTS, MOST_CHANGE_INDEX, SignError, review};
@@ -67,17 +67,20 @@ fn sums_and_fees_are_exact() {
 
 #[test]
 fn a_fee_that_looks_like_a_mistake_is_said_to() {
-    let bytes = single_payment().proposal().unwrap().transaction_bytes();
-    let pays = |fee: Amount| {
+    let pays = |coin: u64, fee: u64| {
         let from = path(KeyChain::Receive, 4);
-        let mut made = Made::new(vec![(Owner::Path(from), key(1, &from))], 10_000_000_000);
-        made.outputs = vec![made.outputs[0], output(700, made.outputs[0].key)];
-        made.outputs[0].amount = Amount::from_units(10_000_000_000 - 700 - fee.units());
-        made.proposal().unwrap()
+        let mut made = Made::new(vec![(Owner::Path(from), key(1, &from))], coin);
+        made.outputs = vec![made.outputs[0], output(500_000, made.outputs[0].key)];
+        made.outputs[0].amount = Amount::from_units(coin - 500_000 - fee);
+        made.change = vec![Change { output: 1, owner: Owner::Path(from) }];
+        made.outputs[1].key = key(1, &from);
+        made.proposal().unwrap().fee_is_high()
     };
-    let most = HIGH_FEE_RATE.fee(bytes);
-    assert!(!pays(most).fee_is_high());
-    assert!(pays(Amount::from_units(most.units() + 2_000)).fee_is_high());
+    // A tenth of what is paid to others, and never below 0.001 BLOOM.
+    assert!(!pays(500_000 + 11_000_000, 1_000_000));
+    assert!(pays(500_000 + 11_000_000, 1_000_001));
+    assert!(!pays(500_000 + 100_001, 100_000));
+    assert!(pays(500_000 + 200_001, 100_001));
 }
 
 #[test]
