@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bloom_chain::mempool::policy::MAX_TRANSACTION_BYTES;
 use bloom_consensus::constants::SIGNATURE_BYTES;
 use bloom_consensus::rules::isolation::check_transaction;
 use bloom_consensus::{Amount, Body, NetworkId, Output, OutputKey, Params, Transaction, signing};
@@ -10,7 +11,6 @@ use secp256k1::{PublicKey, schnorr};
 use super::{Change, Owner, Proposal, ProposalError, Share, Signing, Source};
 use crate::musig::Round;
 use crate::shared::Cosigners;
-use crate::size::MAX_TRANSACTION_BYTES;
 
 /// A proposal as read or put together, unchecked.
 pub(super) struct Parts {

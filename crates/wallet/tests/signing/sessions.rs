@@ -126,7 +126,8 @@ fn graft(machines: &[Machine], old: &Proposal, new: &Proposal) -> Proposal {
 /// Every way in which a file comes to stand in the session's place: none of them is the file that was written.
 #[test]
 fn a_copied_moved_or_linked_session_is_refused() {
-    let copied: [(&str, fn(&Path, &Path)); 5] = [
+    type Copy = fn(&Path, &Path);
+    let copied: [(&str, Copy); 5] = [
         ("copied over itself", |file, aside| {
             fs::copy(file, aside).unwrap();
             fs::rename(aside, file).unwrap();

@@ -28,6 +28,8 @@ pub(crate) fn key(number: u8, path: &KeyPath) -> OutputKey {
     seed(number).account(path.account).key(path.chain, path.index)
 }
 
+type OnKeep = Box<dyn Fn(&SessionBook)>;
+
 /// A wallet file that lives in memory; what was kept is durable, for it survives the machine's `Sessions`.
 #[derive(Default)]
 pub(crate) struct Wallet {
@@ -35,7 +37,7 @@ pub(crate) struct Wallet {
     /// Refuses to be written.
     pub(crate) full: bool,
     /// What must hold whenever it is written.
-    pub(crate) on_keep: Option<Box<dyn Fn(&SessionBook)>>,
+    pub(crate) on_keep: Option<OnKeep>,
 }
 
 impl SessionKeeper for Wallet {
