@@ -47,8 +47,8 @@ pub enum MarkError {
     Store(#[from] StoreError),
 }
 
-/// Entries that a change of marks changes.
-type Changed = BTreeMap<BlockHash, Entry>;
+/// Blocks whose own marks are set or taken back.
+type Marks = BTreeMap<BlockHash, bool>;
 
 impl Chain {
     /// Marks a block: neither it nor what stands on it is followed any more. If it was on the chain, the heaviest other
@@ -64,7 +64,7 @@ impl Chain {
         if entry.condemned {
             return Err(MarkError::Condemned { hash: *hash });
         }
-        Ok(self.change_marks(&Changed::from([(*hash, Entry { invalidated: true, ..entry })]))?)
+        Ok(self.change_marks(&Marks::from([(*hash, true)]))?)
     }
 
     /// Takes back the mark of a block and those of its ancestors: what they alone kept from being followed competes
@@ -80,10 +80,10 @@ impl Chain {
         if !entry.is_marked() {
             return Err(MarkError::NotMarked { hash: *hash });
         }
-        let (mut changed, mut at) = (Changed::new(), *hash);
+        let (mut marks, mut at) = (Marks::new(), *hash);
         loop {
             if entry.invalidated {
-                changed.insert(at, Entry { invalidated: false, ..entry });
+                marks.insert(at, false);
             }
             if !entry.shunned {
                 break;
@@ -91,7 +91,7 @@ impl Chain {
             at = entry.header.template.prev_hash;
             entry = self.ledger.known_entry(&at)?;
         }
-        Ok(self.change_marks(&changed)?)
+        Ok(self.change_marks(&marks)?)
     }
 
     fn filed(&self, hash: &BlockHash) -> Result<Entry, MarkError> {
@@ -101,8 +101,8 @@ impl Chain {
         self.ledger.entry(hash)?.ok_or(MarkError::Unknown { hash: *hash })
     }
 
-    fn change_marks(&mut self, changed: &Changed) -> Result<Switch, StoreError> {
-        let result = self.follow_marks(changed);
+    fn change_marks(&mut self, marks: &Marks) -> Result<Switch, StoreError> {
+        let result = self.follow_marks(marks);
         if result.is_err() {
             // What is in memory may be ahead of the files: only opening them again tells.
             self.closed = true;
@@ -113,11 +113,11 @@ impl Chain {
 
     /// Writes the marks and makes the heaviest branch that they leave the chain. A branch that turns out to break a rule
     /// is condemned, in a commit of its own, and the next one is tried.
-    fn follow_marks(&mut self, changed: &Changed) -> Result<Switch, StoreError> {
+    fn follow_marks(&mut self, marks: &Marks) -> Result<Switch, StoreError> {
         self.flush()?;
         loop {
             let newest = self.ledger.newest();
-            write_marks(&mut self.ledger, changed)?;
+            write_marks(&mut self.ledger, marks)?;
             let hash = heaviest(&self.ledger)?;
             match branch::switch(&mut self.ledger, &mut self.examiner, self.tip.hash, &hash) {
                 Ok(switch) => {
@@ -137,10 +137,13 @@ impl Chain {
     }
 }
 
-/// Writes entries whose own marks have changed, and what that makes of those that stand on them, which arrived later.
-fn write_marks(ledger: &mut Ledger, changed: &Changed) -> Result<(), StoreError> {
-    let first = changed.values().map(|entry| entry.arrival).min().unwrap_or_default();
-    let mut all = changed.clone();
+/// Writes marks, and what they make of the blocks that stand on those, which arrived later.
+fn write_marks(ledger: &mut Ledger, marks: &Marks) -> Result<(), StoreError> {
+    let mut all = BTreeMap::new();
+    for (hash, invalidated) in marks {
+        all.insert(*hash, Entry { invalidated: *invalidated, ..ledger.known_entry(hash)? });
+    }
+    let first = all.values().map(|entry| entry.arrival).min().unwrap_or_default();
     ledger.each_arrival(first, |ledger, hash| {
         let before = ledger.known_entry(&hash)?;
         let entry = *all.get(&hash).unwrap_or(&before);
