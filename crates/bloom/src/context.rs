@@ -11,10 +11,10 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bloom_chain::{Chain, Options};
+use bloom_chain::{Chain, LiveChain, MempoolLimits, Options};
 use bloom_consensus::{Difficulty, Params};
 use bloom_kernel::Backend;
-use bloom_miner::StopSignal;
+use bloom_miner::{StopSignal, unix_time};
 use directories::ProjectDirs;
 
 use crate::cli::Place;
@@ -76,6 +76,17 @@ fn default_directory(params: &Params) -> Result<PathBuf> {
 /// Opens the chain in a directory; if there is none, begins one or says so.
 pub(crate) fn open_chain(directory: &Path, params: &Params, backend: Backend, create: bool) -> Result<Chain> {
     Ok(Chain::open(directory, params, Options { backend, create, ..Options::default() })?)
+}
+
+/// Opens the chain in a directory with what waits for it; if there is none, begins one or says so. What could not be
+/// taken up again of what waited is remarked.
+pub(crate) fn open_live(directory: &Path, params: &Params, backend: Backend, create: bool) -> Result<LiveChain> {
+    let options = Options { backend, create, ..Options::default() };
+    let live = LiveChain::open(directory, params, options, MempoolLimits::default(), unix_time())?;
+    if let Some(fault) = &live.loaded().fault {
+        note(fault);
+    }
+    Ok(live)
 }
 
 /// The backend that was asked for, or the fastest, once it has shown that it can be believed.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use bloom_chain::{Chain, Options};
+use bloom_chain::{LiveChain, MempoolLimits, Options};
 use bloom_consensus::{Block, BlockHash, Difficulty, Draft, Height, OutputKey, Params, Timestamp, reward};
 use bloom_miner::{
     Clock, LoopError, MinerConfig, MiningChain, MiningEvent, OnChain, OnChainError, Pace, StopSignal, mining_loop,
@@ -19,8 +19,8 @@ fn key() -> OutputKey {
     )
 }
 
-fn chain() -> Chain {
-    Chain::in_memory(&Params::dev(), Options::default()).unwrap()
+fn chain() -> LiveChain {
+    LiveChain::in_memory(&Params::dev(), Options::default(), MempoolLimits::default()).unwrap()
 }
 
 #[test]
@@ -40,14 +40,14 @@ fn mines_block_after_block_and_pays_the_key() {
         },
     )
     .unwrap();
-    assert_eq!((summary.blocks, mined.len(), chain.tip().height), (25, 25, Height(25)));
+    assert_eq!((summary.blocks, mined.len(), chain.chain().tip().height), (25, 25, Height(25)));
     assert!(summary.total.blooms >= 25 && summary.total.rounds > summary.total.blooms);
     let mut parent = Params::dev().genesis;
     for block in mined {
         let template = block.header.template;
         assert_eq!(template.prev_hash, parent.hash());
         assert_eq!(template.timestamp.0, parent.header.template.timestamp.0 + 1);
-        assert_eq!(chain.hash_at(template.height).unwrap(), Some(block.hash()));
+        assert_eq!(chain.chain().hash_at(template.height).unwrap(), Some(block.hash()));
         let [output] = block.coinbase.outputs() else { panic!("one output") };
         assert_eq!((output.key, output.amount), (key(), reward::reward(template.height)));
         parent = block;

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bloom_chain::Chain;
-use bloom_consensus::{Amount, Block, Difficulty, Height, OutputKey, Params, address, reward};
+use bloom_consensus::{Amount, Block, Difficulty, Height, OutputKey, Params, address};
 use bloom_miner::energy::{EnergyMeter, Source};
 use bloom_miner::{Clock, MinerConfig, MiningEvent, OnChain, Pace, Snapshot, Summary, estimate, mining_loop};
 use serde_json::json;
 
 use crate::cli::MineArgs;
-use crate::context::{backend, open_chain, stop_on_interrupt, threads, usage};
+use crate::context::{backend, open_live, stop_on_interrupt, threads, usage};
 use crate::key::own_key;
 use crate::live::{LiveLine, count, seconds, si};
 use crate::output::{note, result};
@@ -21,27 +21,32 @@ pub(crate) fn run(args: &MineArgs) -> Result<()> {
     let address_key = address_key.transpose().map_err(|error| usage(format!("--address: {error}")))?;
     let config =
         MinerConfig { threads: threads(args.threads), backend: backend(args.backend)?, ..MinerConfig::default() };
-    let mut chain = open_chain(&directory, &params, config.backend, true)?;
+    let mut chain = open_live(&directory, &params, config.backend, true)?;
     let payout = match address_key {
         Some(key) => key,
         None => own_key(&directory)?,
     };
     let stop = stop_on_interrupt()?;
-    let mut report = Report::new(args, &params, &chain, payout)?;
+    let mut report = Report::new(args, &params, chain.chain(), payout)?;
     report.begin(&config, &directory.display().to_string())?;
     let mut broken = Ok(());
-    let done =
-        mining_loop(&config, &mut OnChain::new(&mut chain, payout), pace(args, &params), args.blocks, &stop, |event| {
-            if let Err(error) = report.event(&event)
-                && broken.is_ok()
-            {
-                broken = Err(error); // nobody reads any more: finish as if asked to
-                stop.stop();
-            }
-        });
+    let on_chain = OnChain::new(&mut chain, payout);
+    let mut on_chain = on_chain.with_fault(|violation| {
+        note(format_args!("what waits was refused, mining an empty block and judging all of it anew: {violation}"));
+    });
+    let done = mining_loop(&config, &mut on_chain, pace(args, &params), args.blocks, &stop, |event| {
+        if let Err(error) = report.event(&event)
+            && broken.is_ok()
+        {
+            broken = Err(error); // nobody reads any more: finish as if asked to
+            stop.stop();
+        }
+    });
+    drop(on_chain);
     let summary = done?;
+    chain.save()?;
     broken?;
-    report.end(&summary, &chain)
+    report.end(&summary, chain.chain())
 }
 
 /// A block a second on dev, unless told otherwise; as fast as they come elsewhere. At pace 0 dev's blocks are a second
@@ -146,7 +151,8 @@ impl Report {
         let rounds = total.rounds - self.rounds_at_last_block;
         self.rounds_at_last_block = total.rounds;
         self.expected_rounds += estimate::rounds_per_block(template.difficulty);
-        self.earned = self.earned.checked_add(reward::reward(template.height)).unwrap_or(self.earned);
+        let outputs = block.coinbase.outputs().iter().map(|output| output.amount);
+        self.earned = Amount::checked_sum(outputs.chain([self.earned])).unwrap_or(self.earned);
         self.live.clear();
         let (hash, seal) = (block.hash(), block.header.seal);
         if self.json {
