@@ -5,6 +5,7 @@ pub(crate) mod wallet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use bloom_consensus::Txid;
 use bloom_kernel::Backend;
 use clap::{Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Chain(ChainArgs),
     /// Keep keys, receive and pay
     Wallet(WalletArgs),
+    /// Look at the transactions that wait for a block
+    Mempool(MempoolArgs),
     /// Measure every backend of this machine
     Bench(BenchArgs),
     /// Check or make known answers
@@ -161,6 +164,29 @@ pub(crate) enum ChainQuery {
         /// The block's hash
         #[arg(value_name = "HASH")]
         hash: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MempoolArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// What to show [default: a summary]
+    #[command(subcommand)]
+    pub(crate) query: Option<MempoolQuery>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MempoolQuery {
+    /// All that wait, each after those that it spends from
+    List,
+    /// One of them
+    Show {
+        /// Its id
+        txid: Txid,
     },
 }
 

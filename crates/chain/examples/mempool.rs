@@ -131,7 +131,7 @@ impl Bench {
         for chunk in fans.chunks(12) {
             self.mine(chunk.to_vec());
         }
-        let mut free = fans.iter().flat_map(|fan| outputs(fan));
+        let mut free = fans.iter().flat_map(outputs);
         let mut payments: Vec<Transaction> = Vec::with_capacity(count);
         for number in 0..count {
             let from = match payments.last() {

@@ -43,8 +43,9 @@ pub(crate) fn run(args: &MineArgs) -> Result<()> {
         }
     });
     drop(on_chain);
+    let saved = chain.save();
     let summary = done?;
-    chain.save()?;
+    saved?;
     broken?;
     report.end(&summary, chain.chain())
 }
