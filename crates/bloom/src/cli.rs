@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod spending;
 pub(crate) mod wallet;
 
 use std::num::NonZeroUsize;

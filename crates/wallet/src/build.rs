@@ -276,7 +276,11 @@ pub(crate) fn check_rate(rate: FeeRate) -> Result<(), BuildError> {
 /// A fee above this that is more than a tenth of what is paid is asked about again.
 const HIGH_FEE: Amount = Amount::from_units(100_000);
 
-pub(crate) fn check_fee(unsigned: &Unsigned) -> Result<(), BuildError> {
+/// Whether a fee looks meant: no more than a tenth of what is paid, or little.
+///
+/// # Errors
+/// [`BuildError::HighFee`].
+pub fn check_fee(unsigned: &Unsigned) -> Result<(), BuildError> {
     let outputs = (0..).zip(unsigned.body.outputs()).filter(|(at, _)| Some(*at) != unsigned.change);
     let paid = sum(outputs.map(|(_, output)| output.amount));
     // A transaction to oneself alone pays what comes back.

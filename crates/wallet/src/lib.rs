@@ -5,6 +5,7 @@ pub mod book;
 pub mod build;
 mod error;
 pub mod history;
+mod keeper;
 pub mod keys;
 pub mod message;
 pub mod mnemonic;
@@ -31,6 +32,7 @@ pub mod watch;
 
 pub use balance::Balance;
 pub use error::{BuildError, WalletError};
+pub use keeper::{BookFile, Keeper};
 pub use keys::{AccountPublic, KeyChain, KeyPath, Seed};
 pub use message::MessageSignature;
 pub use mnemonic::{WordCount, Words, WordsError};

@@ -11,11 +11,12 @@ use crate::book::{Book, InBlock, OwnCoin, Payment, Status, View};
 use crate::build::{Order, Purse, Recipient, Share, Spent, Unsigned};
 use crate::error::{BuildError, WalletError};
 use crate::history::{Entry, history};
+use crate::keeper::{BookFile, Keeper};
 use crate::node::Node;
 use crate::replace::Raise;
 use crate::scan::follow;
 use crate::watch::{GAP_LIMIT, Watch};
-use crate::{KeyChain, KeyPath, WalletFile, WalletFileError};
+use crate::{KeyChain, KeyPath, WalletFile, WalletFileError, WalletKeys};
 
 /// What the owner must hear, whatever command it was that found it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +70,8 @@ pub enum Sent {
 }
 
 /// An open wallet.
-pub struct Wallet {
-    file: WalletFile<Book>,
+pub struct Wallet<K = BookFile> {
+    file: K,
     network: NetworkId,
     watch: Watch,
     view: View,
@@ -83,17 +84,18 @@ impl Wallet {
     /// # Errors
     /// [`WalletFileError`].
     pub fn open(path: &Path, password: &[u8], params: &Params) -> Result<Self, WalletFileError> {
-        Ok(Self::over(WalletFile::open(path, password, &params.network_id)?, params))
+        Ok(Self::over(BookFile::new(WalletFile::open(path, password, &params.network_id)?), params))
     }
+}
 
-    /// The wallet in an open file.
+impl<K: Keeper> Wallet<K> {
+    /// The wallet of an open book.
     #[must_use]
-    pub fn over(mut file: WalletFile<Book>, params: &Params) -> Self {
+    pub fn over(file: K, params: &Params) -> Self {
         let mut watch = Watch::new(file.keys().account().clone());
-        let book = file.state_mut().get_or_insert_default();
-        book.watch_all(&mut watch);
-        let view = View::new(book);
-        let tip = book.scanned_to().map_or(Height::GENESIS, |place| place.height);
+        file.book().watch_all(&mut watch);
+        let view = View::new(file.book());
+        let tip = file.book().scanned_to().map_or(Height::GENESIS, |place| place.height);
         Self { file, network: params.network_id, watch, view, tip }
     }
 
@@ -105,7 +107,7 @@ impl Wallet {
     pub fn update<N: Node>(&mut self, node: &mut N, now: Timestamp) -> Result<Vec<Remark>, WalletError<N::Error>> {
         let before = self.book().clone();
         let birthday = self.file.keys().birthday();
-        let book = self.file.state_mut().get_or_insert_default();
+        let book = self.file.book_mut();
         let read = follow(book, &mut self.watch, node, birthday, now);
         self.work_out();
         let rescinded = match read {
@@ -130,7 +132,7 @@ impl Wallet {
     /// What was seen.
     #[must_use]
     pub fn book(&self) -> &Book {
-        self.file.state().expect("an open wallet has a book")
+        self.file.book()
     }
 
     /// What follows from it.
@@ -139,10 +141,10 @@ impl Wallet {
         &self.view
     }
 
-    /// Its file with its keys.
+    /// Its keys.
     #[must_use]
-    pub fn file(&self) -> &WalletFile<Book> {
-        &self.file
+    pub fn keys(&self) -> &WalletKeys {
+        self.file.keys()
     }
 
     /// The keys that it looks for.
@@ -185,7 +187,7 @@ impl Wallet {
             return Err(WalletError::NoFreshAddress { unused: GAP_LIMIT });
         }
         let path = self.watch.path_of(KeyChain::Receive, index);
-        let book = self.file.state_mut().get_or_insert_default();
+        let book = self.file.book_mut();
         book.use_index(&mut self.watch, KeyChain::Receive, index);
         self.file.save()?;
         Ok((path, self.watch.key(&path)))
@@ -196,7 +198,7 @@ impl Wallet {
     /// # Errors
     /// [`WalletFileError`].
     pub fn set_label(&mut self, address: String, label: String) -> Result<(), WalletFileError> {
-        self.file.state_mut().get_or_insert_default().set_label(address, label);
+        self.file.book_mut().set_label(address, label);
         self.file.save()
     }
 
@@ -227,13 +229,19 @@ impl Wallet {
         rate: Option<FeeRate>,
         suggested: FeeRate,
     ) -> Result<Option<Raise>, WalletError<E>> {
-        let is_unsent = |record: &crate::book::Record| record.payment.as_ref().is_some_and(|payment| !payment.sent);
         let raise = self.purse().cancel(txid, rate, suggested)?;
-        if self.view.status(txid) == Status::Recorded && self.book().record(txid).is_some_and(is_unsent) {
+        if self.is_unsent(txid) {
             self.withdraw(txid)?;
             return Ok(None);
         }
         Ok(Some(raise))
+    }
+
+    /// Whether a payment was recorded here and no node has ever had it.
+    #[must_use]
+    pub fn is_unsent(&self, txid: &Txid) -> bool {
+        let payment = self.book().record(txid).and_then(|record| record.payment.as_ref());
+        self.view.status(txid) == Status::Recorded && payment.is_some_and(|payment| !payment.sent)
     }
 
     /// Gathers small coins.
@@ -266,7 +274,7 @@ impl Wallet {
     ) -> Result<(), WalletError<E>> {
         self.check(transaction)?;
         let txid = transaction.txid();
-        let book = self.file.state_mut().get_or_insert_default();
+        let book = self.file.book_mut();
         book.see(&mut self.watch, transaction, now);
         if let Some(record) = book.record_mut(&txid) {
             record.payment = Some(Payment { id: note.id, sent: false, told: false, withdrawn: false });
@@ -308,7 +316,7 @@ impl Wallet {
     /// # Errors
     /// [`WalletFileError`].
     pub fn told(&mut self, txids: impl IntoIterator<Item = Txid>) -> Result<(), WalletFileError> {
-        let book = self.file.state_mut().get_or_insert_default();
+        let book = self.file.book_mut();
         for txid in txids {
             if let Some(payment) = book.record_mut(&txid).and_then(|record| record.payment.as_mut()) {
                 payment.told = true;
@@ -351,7 +359,7 @@ impl Wallet {
     }
 
     fn work_out(&mut self) {
-        let book = self.file.state().expect("an open wallet has a book");
+        let book = self.file.book();
         self.view = View::new(book);
         self.tip = book.scanned_to().map_or(Height::GENESIS, |place| place.height);
     }
@@ -406,7 +414,7 @@ impl Wallet {
 
     /// A node that was handed a transaction just before this process ended has it.
     fn mark_those_that_arrived(&mut self) {
-        for record in self.file.state_mut().get_or_insert_default().records_mut() {
+        for record in self.file.book_mut().records_mut() {
             if let Some(payment) = &mut record.payment {
                 payment.sent |= record.waiting || record.confirmed.is_some();
             }
@@ -414,7 +422,7 @@ impl Wallet {
     }
 
     fn mark_sent(&mut self, txid: &Txid) {
-        if let Some(record) = self.file.state_mut().get_or_insert_default().record_mut(txid) {
+        if let Some(record) = self.file.book_mut().record_mut(txid) {
             record.waiting = record.confirmed.is_none();
             if let Some(payment) = &mut record.payment {
                 payment.sent = true;
@@ -425,7 +433,7 @@ impl Wallet {
 
     /// Nobody has it, and nobody will.
     fn withdraw(&mut self, txid: &Txid) -> Result<(), WalletFileError> {
-        if let Some(record) = self.file.state_mut().get_or_insert_default().record_mut(txid)
+        if let Some(record) = self.file.book_mut().record_mut(txid)
             && let Some(payment) = &mut record.payment
         {
             payment.withdrawn = true;

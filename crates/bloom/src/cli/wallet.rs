@@ -7,6 +7,7 @@ use bloom_wallet::WalletName;
 use clap::{Args, Subcommand, value_parser};
 
 use super::Place;
+use super::spending::{AddressArgs, ConsolidateArgs, LabelArgs, PayArgs, RaiseArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct WalletArgs {
@@ -40,6 +41,24 @@ pub(crate) enum WalletCommand {
     Password(PasswordArgs),
     /// Show the words again, or the key to watch with
     Backup(BackupArgs),
+    /// Give an address to be paid at
+    Address(AddressArgs),
+    /// Say how much there is
+    Balance,
+    /// List what was received and paid
+    History,
+    /// List what is unspent
+    Coins,
+    /// Label an address
+    Label(LabelArgs),
+    /// Pay one or several addresses
+    Pay(PayArgs),
+    /// Raise the fee of what waits
+    Bump(RaiseArgs),
+    /// Take a payment back that waits
+    Cancel(RaiseArgs),
+    /// Gather many small coins into few
+    Consolidate(ConsolidateArgs),
     /// Sign a text with the key of an address
     SignMessage(SignMessageArgs),
     /// Check who signed a text

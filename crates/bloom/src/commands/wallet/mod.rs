@@ -1,8 +1,14 @@
 //! `bloom wallet`: which wallet is meant, its password, and what to do with it.
 
+mod addresses;
 mod create;
 mod keep;
 mod message;
+mod pay;
+mod raise;
+mod ready;
+mod sending;
+mod show;
 mod uri;
 
 use std::fs;
@@ -29,6 +35,15 @@ pub(crate) fn run(args: &WalletArgs) -> Result<()> {
         WalletCommand::List => keep::list(&Session::new(args)?),
         WalletCommand::Password(password) => keep::password(&Session::new(args)?, password),
         WalletCommand::Backup(backup) => keep::backup(&Session::new(args)?, backup),
+        WalletCommand::Address(address) => addresses::address(&Session::new(args)?, address),
+        WalletCommand::Balance => show::balance(&Session::new(args)?),
+        WalletCommand::History => show::history(&Session::new(args)?),
+        WalletCommand::Coins => show::coins(&Session::new(args)?),
+        WalletCommand::Label(label) => addresses::label(&Session::new(args)?, label),
+        WalletCommand::Pay(pay) => pay::run(&Session::new(args)?, pay),
+        WalletCommand::Bump(bump) => raise::bump(&Session::new(args)?, bump),
+        WalletCommand::Cancel(cancel) => raise::cancel(&Session::new(args)?, cancel),
+        WalletCommand::Consolidate(consolidate) => raise::consolidate(&Session::new(args)?, consolidate),
         WalletCommand::SignMessage(sign) => message::sign(&Session::new(args)?, sign),
         WalletCommand::VerifyMessage(verify) => message::verify(args, verify),
         WalletCommand::Uri(uri) => uri::run(args, uri),

@@ -1,0 +1,78 @@
+//! The command line of what `bloom wallet` does with coins.
+
+use bloom_chain::FeeRate;
+use bloom_consensus::{Amount, Txid};
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct AddressArgs {
+    /// List the addresses given so far, instead of giving another
+    #[arg(long, conflicts_with = "label")]
+    pub(crate) list: bool,
+    /// What it is for, for yourself
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) label: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LabelArgs {
+    /// An address, your own or another's
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) address: String,
+    /// What to call it; "" takes the label away
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PayArgs {
+    /// Whom to pay how much, in BLOOM; a payment URI stands for both. With --all one address has no amount
+    #[arg(required = true, num_args = 1.., value_name = "ADDRESS AMOUNT|URI", allow_negative_numbers = true)]
+    pub(crate) to: Vec<String>,
+    /// Pay all that is there, less the fee, to the address without an amount
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The first height at which the payment may be in a block
+    #[arg(long, value_name = "HEIGHT")]
+    pub(crate) not_before: Option<u64>,
+    /// A name for this payment: asked for again under the same name, it is not made twice
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) fee: FeeArgs,
+}
+
+/// What every command that sends something has.
+#[derive(Debug, Args)]
+pub(crate) struct FeeArgs {
+    /// Units to pay for each byte, at least 1 [default: what should bring it into a block soon]
+    #[arg(long, value_name = "RATE")]
+    pub(crate) fee_rate: Option<FeeRate>,
+    /// Mean a fee of more than a tenth of what is paid
+    #[arg(long)]
+    pub(crate) allow_high_fee: bool,
+    /// Say what would be sent, and send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Send without asking
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RaiseArgs {
+    /// A transaction that waits
+    #[arg(value_name = "TXID")]
+    pub(crate) txid: Txid,
+    #[command(flatten)]
+    pub(crate) fee: FeeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConsolidateArgs {
+    /// Only coins of less than this, in BLOOM
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) below: Option<Amount>,
+    #[command(flatten)]
+    pub(crate) fee: FeeArgs,
+}

@@ -1,0 +1,101 @@
+//! The way of a transaction from a wallet to the mempool: shown, agreed to, signed, recorded, sent, told.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use anyhow::{Context, Result, bail};
+use bloom_wallet::build::Unsigned;
+use bloom_wallet::{Note, Sent};
+use secp256k1::rand::SeedableRng;
+use secp256k1::rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+use super::Session;
+use super::ready::{Ready, failure, refused};
+use super::show::units;
+use crate::cli::spending::FeeArgs;
+use crate::output::{note, result};
+
+/// Randomness of the system, for choosing coins and for signatures.
+pub(super) fn system_rng() -> Result<StdRng> {
+    StdRng::try_from_os_rng().context("the system's random generator does not answer; nothing was sent")
+}
+
+/// Sends what was built, or only shows it.
+pub(super) fn send(
+    session: &Session,
+    ready: &mut Ready,
+    unsigned: &Unsigned,
+    fee: &FeeArgs,
+    payment: Note,
+) -> Result<()> {
+    if fee.dry_run {
+        return report(session, unsigned, "not sent: dry run");
+    }
+    if !fee.yes && io::stdin().is_terminal() {
+        agree(session, unsigned)?;
+    }
+    let transaction = ready.wallet.sign(unsigned, &mut system_rng()?).map_err(refused)?;
+    ready.wallet.record(&transaction, payment, ready.now).map_err(failure)?;
+    let txid = transaction.txid();
+    let state = match ready.wallet.send(&mut ready.node, &txid).map_err(failure)? {
+        Sent::ToNode => "sent".to_owned(),
+        Sent::HeldUntil(height) => format!("recorded: the first wallet command at height {} sends it", height.0 - 1),
+    };
+    report(session, unsigned, &state)?;
+    // Only what its maker has heard of counts as told: until here a repeat of the command is the same payment.
+    Ok(ready.wallet.told([txid])?)
+}
+
+fn agree(session: &Session, unsigned: &Unsigned) -> Result<()> {
+    lines(session, unsigned).iter().for_each(note);
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "send it? [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    if !matches!(answer.trim(), "y" | "Y" | "yes") {
+        bail!("nothing was sent");
+    }
+    Ok(())
+}
+
+/// Says what a transaction does.
+pub(super) fn report(session: &Session, unsigned: &Unsigned, state: &str) -> Result<()> {
+    if session.args.json {
+        return Ok(result(as_json(session, unsigned, state))?);
+    }
+    for line in lines(session, unsigned) {
+        result(line)?;
+    }
+    Ok(result(state)?)
+}
+
+fn lines(session: &Session, unsigned: &Unsigned) -> Vec<String> {
+    let mut lines = vec![format!("transaction  {}", unsigned.body.txid())];
+    for (position, output) in (0..).zip(unsigned.body.outputs()) {
+        let what = if unsigned.change == Some(position) { "back" } else { "pays" };
+        lines.push(format!("{what}         {} BLOOM to {}", output.amount, session.address(&output.key)));
+    }
+    let (rate, bytes, inputs) = (unsigned.rate(), unsigned.bytes(), unsigned.spent.len());
+    lines.push(format!("fee          {} BLOOM, {rate} units a byte for {bytes} bytes, {inputs} coins", unsigned.fee));
+    if unsigned.body.not_before().0 > 0 {
+        lines.push(format!("not before   height {}", unsigned.body.not_before()));
+    }
+    lines
+}
+
+fn as_json(session: &Session, unsigned: &Unsigned, state: &str) -> Value {
+    let outputs = (0..).zip(unsigned.body.outputs());
+    let (mut pays, mut change) = (Vec::new(), Value::Null);
+    for (position, output) in outputs {
+        let row = json!({"address": session.address(&output.key), "amount": units(output.amount)});
+        if unsigned.change == Some(position) {
+            change = row;
+        } else {
+            pays.push(row);
+        }
+    }
+    json!({"txid": unsigned.body.txid().to_string(), "state": state, "pays": pays, "change": change,
+        "fee": units(unsigned.fee), "fee_rate": unsigned.rate().to_string(), "bytes": unsigned.bytes(),
+        "inputs": unsigned.spent.len(), "not_before": unsigned.body.not_before().0.to_string()})
+}

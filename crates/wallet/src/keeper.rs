@@ -1,0 +1,52 @@
+//! Where a wallet's book is kept: its encrypted file, or in tests a memory that can forget what was not saved.
+
+use crate::book::Book;
+use crate::{WalletFile, WalletFileError, WalletKeys};
+
+/// Keys, and a book that is durable once it is saved.
+pub trait Keeper {
+    /// The keys.
+    fn keys(&self) -> &WalletKeys;
+
+    /// The book.
+    fn book(&self) -> &Book;
+
+    /// The book, to be changed; [`Keeper::save`] keeps it.
+    fn book_mut(&mut self) -> &mut Book;
+
+    /// Makes the book durable.
+    ///
+    /// # Errors
+    /// [`WalletFileError`]; what was saved before is still there.
+    fn save(&mut self) -> Result<(), WalletFileError>;
+}
+
+/// A wallet's file, and a book in it. A new wallet's is empty.
+pub struct BookFile(WalletFile<Book>);
+
+impl BookFile {
+    /// Over an open file.
+    #[must_use]
+    pub fn new(mut file: WalletFile<Book>) -> Self {
+        file.state_mut().get_or_insert_default();
+        Self(file)
+    }
+}
+
+impl Keeper for BookFile {
+    fn keys(&self) -> &WalletKeys {
+        self.0.keys()
+    }
+
+    fn book(&self) -> &Book {
+        self.0.state().expect("there is a book from the start")
+    }
+
+    fn book_mut(&mut self) -> &mut Book {
+        self.0.state_mut().get_or_insert_default()
+    }
+
+    fn save(&mut self) -> Result<(), WalletFileError> {
+        self.0.save()
+    }
+}
