@@ -3,7 +3,7 @@
 //! Neither changes a verdict: what is left out would pass ([`VerifiedTransactions`] says why), and of several
 //! transactions that fail a rule the first in the block is reported, whichever thread was faster.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use bloom_consensus::rules::{isolation, utxo};
@@ -71,16 +71,18 @@ impl Examiner {
         coins: &V,
     ) -> Result<BlockEffect, CheckError<V::Error>> {
         let spending = utxo::spend(contents, coins)?;
-        let all = contents.transactions.iter().zip(spending.outputs(contents.transactions));
-        let unknown: Vec<_> =
-            (0..).zip(all).filter(|(_, (one, spent))| !self.verified.is_signed(&one.wtxid(), spent)).collect();
-        self.first_failure(&unknown, |(_, (transaction, spent))| check_signatures(&self.network, transaction, spent))
-            .map_err(|(at, violation)| {
-            let (position, _) = *unknown.get(at).expect("a place in the same list");
-            RuleViolation::Transaction { position, violation }
-        })?;
-        for (_, (transaction, spent)) in &unknown {
-            self.verified.remember(transaction.wtxid(), spent);
+        let all: Vec<_> = contents.transactions.iter().zip(spending.outputs(contents.transactions)).collect();
+        let unknown = AtomicBool::new(false);
+        self.first_failure(&all, |(transaction, spent)| {
+            if self.verified.is_signed(&transaction.wtxid(), spent) {
+                return Ok(());
+            }
+            unknown.store(true, Ordering::Relaxed);
+            check_signatures(&self.network, transaction, spent)
+        })
+        .map_err(|(position, violation)| RuleViolation::Transaction { position, violation })?;
+        if unknown.into_inner() {
+            all.iter().for_each(|(transaction, spent)| self.verified.remember(transaction.wtxid(), spent));
         }
         Ok(spending.effect)
     }
@@ -123,3 +125,6 @@ impl Examiner {
         failures.into_iter().min_by_key(|(at, _)| *at).map_or(Ok(()), Err)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -335,3 +335,6 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

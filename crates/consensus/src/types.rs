@@ -1,5 +1,6 @@
 //! The units of the law: heights, times, work, and the several kinds of 32 bytes that must never be confused.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,11 +15,28 @@ pub struct HexError {
     pub got: String,
 }
 
+fn first_eight(bytes: &[u8; 32]) -> u64 {
+    u64::from_be_bytes(*bytes.first_chunk().expect("8 of 32 bytes"))
+}
+
 macro_rules! bytes_32 {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name(pub [u8; 32]);
+
+        impl Ord for $name {
+            /// The order of the bytes. The first eight nearly always tell, and are compared as one number.
+            fn cmp(&self, other: &Self) -> Ordering {
+                first_eight(&self.0).cmp(&first_eight(&other.0)).then_with(|| self.0.cmp(&other.0))
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,6 +161,19 @@ mod tests {
         assert_eq!(text.parse(), Ok(hash));
         for bad in [&text[1..], &format!("{text}00"), &text.replace('f', "g"), ""] {
             assert_eq!(bad.parse::<BlockHash>(), Err(HexError { got: (*bad).to_owned() }));
+        }
+    }
+
+    #[test]
+    fn hashes_sort_as_their_bytes() {
+        let hash = |at: usize, byte: u8| {
+            let mut bytes = [7; 32];
+            bytes[at] = byte;
+            Txid(bytes)
+        };
+        let all: Vec<_> = (0..32).flat_map(|at| [0, 6, 7, 8, 128, 255].map(|byte| hash(at, byte))).collect();
+        for (one, other) in all.iter().flat_map(|one| all.iter().map(move |other| (one, other))) {
+            assert_eq!(one.cmp(other), one.0.cmp(&other.0), "{one} and {other}");
         }
     }
 

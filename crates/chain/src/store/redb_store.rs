@@ -56,6 +56,8 @@ impl Committed {
 /// what was committed.
 pub(super) struct RedbStore {
     pending: Pending,
+    /// [`PENDING_BYTES`], but in tests.
+    most_pending: usize,
     // Declared before the database, so dropped before it: they would keep it open.
     transaction: Option<WriteTransaction>,
     /// None while there is a transaction: redb could not reuse the pages that it frees. After a rollback of one, tables
@@ -102,8 +104,8 @@ impl RedbStore {
             .set_check_integrity_on_open(check)
             .create_with_backend(file.clone())
             .map_err(|error| StoreError::redb(path, error))?;
-        let (pending, path) = (Pending::default(), path.to_owned());
-        Ok(Self { pending, transaction: None, committed: None, database, file, path, mark: None })
+        let (pending, most_pending, path) = (Pending::default(), PENDING_BYTES, path.to_owned());
+        Ok(Self { pending, most_pending, transaction: None, committed: None, database, file, path, mark: None })
     }
 
     /// Trusts the file: redb's own changes of the opening are written, and so is every commit from now on.
@@ -133,7 +135,7 @@ impl RedbStore {
 
     fn write(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), StoreError> {
         self.pending.put(table, key, value);
-        if self.pending.bytes() > PENDING_BYTES { self.spill() } else { Ok(()) }
+        if self.pending.bytes() > self.most_pending { self.spill() } else { Ok(()) }
     }
 
     /// Hands everything pending to the transaction.
@@ -252,3 +254,6 @@ impl Store for RedbStore {
         self.transaction = None;
     }
 }
+
+#[cfg(test)]
+mod tests;
