@@ -168,6 +168,11 @@ impl Chain {
         let Some(parent) = self.ledger.entry(&prev_hash)? else {
             return self.keep_orphan(arrival);
         };
+        if let Some(horizon) = self.pruning.map(|pruning| pruning.horizon)
+            && arrival.template().height < horizon
+        {
+            return Err(AcceptError::Pruned { hash, horizon });
+        }
         self.check_header(arrival, &parent)?;
         if !arrival.proven {
             proof::verify(&block.header, &mut self.solo).map_err(|proof| arrival.refused(proof))?;
@@ -255,7 +260,9 @@ impl Chain {
         kill_point!("accept.before-write");
         self.ledger.add(&hash, &entry, Some(&block.encode()))?;
         branch::apply(&mut self.ledger, &hash, entry.height(), effect)?;
+        let pruning = self.prune_behind(entry.height())?;
         self.commit_if_due()?;
+        self.pruning = pruning;
         self.tip = Tip::new(hash, &entry);
         Ok(Outcome::Extended)
     }
@@ -263,6 +270,9 @@ impl Chain {
     /// Makes a heavier branch the chain, if all of it is valid: in one commit, or not at all.
     fn reorganise(&mut self, arrival: Arrival<'_>, entry: Entry) -> Result<Outcome, AcceptError> {
         let Arrival { hash, block, .. } = arrival;
+        if let Some(horizon) = self.out_of_reach(&arrival.template().prev_hash)? {
+            return Err(AcceptError::Pruned { hash, horizon });
+        }
         self.flush()?;
         let newest = self.ledger.newest();
         kill_point!("accept.before-write");

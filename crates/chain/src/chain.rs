@@ -1,6 +1,7 @@
 //! The chain as its users see it: opening, and everything that can be asked.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use bloom_consensus::difficulty::next_difficulty;
 use bloom_consensus::reward::issued;
@@ -16,6 +17,7 @@ use crate::error::{DraftError, StoreError};
 use crate::examiner::Examiner;
 use crate::failpoints::kill_point;
 use crate::ledger::{Branch, Ledger};
+use crate::prune::{Keep, Pruning};
 use crate::store::{Directory, Entry, MemoryStore};
 use crate::waiting::{ORPHANS, Pool, SET_ASIDE};
 
@@ -33,12 +35,22 @@ pub struct Options {
     pub threads: usize,
     /// Begin a chain where there is none. Without it, [`Chain::open`] makes nothing and says so.
     pub create: bool,
+    /// Drop old bodies, as [`Chain::prune`] does, when the chain is opened and from then on. Without it, a chain that was
+    /// pruned before goes on being so.
+    pub prune: Option<Keep>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { cache_bytes: 8 << 20, backend: Backend::detect(), blocks_per_commit: 1, threads, create: true }
+        Self {
+            cache_bytes: 8 << 20,
+            backend: Backend::detect(),
+            blocks_per_commit: 1,
+            threads,
+            create: true,
+            prune: None,
+        }
     }
 }
 
@@ -148,8 +160,9 @@ pub struct Chain {
     pub(crate) pending: usize,
     /// The store failed: what is in memory may be ahead of it.
     pub(crate) closed: bool,
+    pub(crate) pruning: Option<Pruning>,
     // Declared last: unlocked after the store is closed.
-    _directory: Option<Directory>,
+    pub(crate) directory: Option<Directory>,
 }
 
 impl Chain {
@@ -165,6 +178,7 @@ impl Chain {
         if !directory.has_chain()? {
             kill_point!("create.before-genesis");
             let path = directory.chain_path();
+            directory.forget_pruned()?;
             begin(Ledger::empty(directory.build(&params.network_id)?, path), params)?;
             directory.put_in_place()?;
         }
@@ -195,7 +209,11 @@ impl Chain {
     ) -> Result<Self, StoreError> {
         let hash = ledger.tip()?;
         let tip = Tip::new(hash, &ledger.known_entry(&hash)?);
-        Ok(Self {
+        let pruning = ledger.pruning()?;
+        if let (Some(directory), Some(_)) = (&directory, pruning) {
+            directory.mark_pruned()?; // should only the chain's own file have been copied here
+        }
+        let mut chain = Self {
             ledger,
             params: params.clone(),
             solo: Solo::new(options.backend),
@@ -206,8 +224,13 @@ impl Chain {
             blocks_per_commit: options.blocks_per_commit.max(1),
             pending: 0,
             closed: false,
-            _directory: directory,
-        })
+            pruning,
+            directory,
+        };
+        if let Some(keep) = options.prune {
+            chain.prune(keep, &mut |_| {}, &AtomicBool::new(false))?;
+        }
+        Ok(chain)
     }
 
     /// The network.
@@ -257,7 +280,7 @@ impl Chain {
         Ok(self.ledger.entry(hash)?.map(|entry| entry.header))
     }
 
-    /// A block on any branch; condemned ones are not kept.
+    /// A block on any branch; condemned and pruned ones are not kept.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -78,6 +78,14 @@ pub enum StoreError {
         /// What was found.
         what: String,
     },
+    /// A reindex was asked for where old blocks were dropped.
+    #[error("{} was pruned ({} is there): old blocks are gone, and what is unspent cannot be told from the rest; it was left as it is: restore a copy, or move it, its mark and {} away and begin anew from an archive", path.display(), mark.display(), mark.display())]
+    Pruned {
+        /// The file.
+        path: PathBuf,
+        /// The file that says so.
+        mark: PathBuf,
+    },
     /// A reindex found no block above genesis.
     #[error("{}: {found} blocks were found in it, none that stands on this network's genesis; it was left as it is: restore a copy of it, or move it and its mark away to begin anew", path.display())]
     Hopeless {
@@ -161,6 +169,16 @@ pub enum AcceptError {
     Condemned {
         /// The block.
         hash: BlockHash,
+    },
+    /// Its branch leaves the chain where this pruned directory has dropped what it would take to follow it.
+    #[error(
+        "block {hash} is on a branch that leaves the chain below height {horizon}, where blocks were pruned: it cannot be followed, the tip stays; if that branch is the right one, begin anew from an archive of it"
+    )]
+    Pruned {
+        /// The block.
+        hash: BlockHash,
+        /// The lowest height that is kept.
+        horizon: Height,
     },
     /// It claims a time so far ahead that it is not even kept.
     #[error("block {hash} is {ahead_secs} s ahead of the clock, expected at most {FUTURE_DROP_SECS}")]

@@ -19,6 +19,7 @@ pub const FAILPOINTS: &[&str] = &[
     "reorganise.before-commit",
     "condemn.before-commit",
     "marks.before-commit",
+    "prune.before-commit",
     "store.before-commit",
     "store.after-commit",
     "store.after-mark",

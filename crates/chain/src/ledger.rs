@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use bloom_consensus::{Amount, Ancestor, Ancestors, Block, BlockHash, Coin, CoinView, Height, Outpoint};
 
 use crate::error::StoreError;
+use crate::prune::Pruning;
 use crate::recent::Recent;
 use crate::store::{Entry, Record, Scan, Store, Table, Undo, be64, decode_coin, encode_coin, number, outpoint_key};
 
 const TIP_KEY: &[u8] = b"tip";
 const NEWEST_KEY: &[u8] = b"newest";
+const PRUNING_KEY: &[u8] = b"pruning";
 
 /// The ancestors of a block whose parent is known, on whatever branch.
 pub struct Branch<'a> {
@@ -206,6 +208,31 @@ impl Ledger {
     /// Replaces what is known of a block that was filed.
     pub(crate) fn put_entry(&mut self, hash: &BlockHash, entry: &Entry) -> Result<(), StoreError> {
         self.store.put(Table::Index, &hash.0, &entry.encode())
+    }
+
+    /// How the store is pruned, if it is.
+    pub(crate) fn pruning(&self) -> Result<Option<Pruning>, StoreError> {
+        let Some(row) = self.store.get(Table::Meta, PRUNING_KEY)? else { return Ok(None) };
+        Pruning::decode(&row).map(Some).ok_or_else(|| self.corrupted("how it is pruned"))
+    }
+
+    pub(crate) fn set_pruning(&mut self, pruning: &Pruning) -> Result<(), StoreError> {
+        self.store.put(Table::Meta, PRUNING_KEY, &pruning.encode())
+    }
+
+    /// Drops the body of the block that arrived under a number, if there is one.
+    pub(crate) fn remove_body(&mut self, arrival: u64) -> Result<(), StoreError> {
+        self.store.remove(Table::Bodies, &be64(arrival))
+    }
+
+    /// Drops the undo record of a height.
+    pub(crate) fn remove_undo(&mut self, height: Height) -> Result<(), StoreError> {
+        self.store.remove(Table::Undo, &be64(height.0))
+    }
+
+    /// Gives what the store no longer needs back to the disk. Everything must have been committed.
+    pub(crate) fn compact(&mut self) -> Result<(), StoreError> {
+        self.store.compact()
     }
 
     /// Condemns a block that was filed, and everything that stands on it, for good (law §7). What stands on

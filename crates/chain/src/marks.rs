@@ -3,7 +3,7 @@
 //! A mark is not a judgement. Bodies are kept, what stands on a marked block is filed and judged as far as a side branch
 //! is, and of all branches that neither a rule nor a mark excludes the heaviest is the chain, the first filed among equals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bloom_consensus::{BlockHash, Height};
 use thiserror::Error;
@@ -13,6 +13,7 @@ use crate::chain::{Chain, Tip};
 use crate::error::StoreError;
 use crate::failpoints::kill_point;
 use crate::ledger::Ledger;
+use crate::prune::Pruning;
 use crate::store::{Entry, Scan};
 
 /// Why a mark was not set or not taken back.
@@ -35,6 +36,16 @@ pub enum MarkError {
     Condemned {
         /// As asked for.
         hash: BlockHash,
+    },
+    /// The chain can't be taken apart down to it.
+    #[error(
+        "block {hash} is below height {horizon}, where blocks were pruned: the chain cannot be taken apart down to there"
+    )]
+    Pruned {
+        /// As asked for.
+        hash: BlockHash,
+        /// The lowest height that is kept.
+        horizon: Height,
     },
     /// There is nothing to take back.
     #[error("block {hash} is not invalidated, nor is an ancestor of it; `bloom chain tips` shows which branches are")]
@@ -63,6 +74,12 @@ impl Chain {
         }
         if entry.condemned {
             return Err(MarkError::Condemned { hash: *hash });
+        }
+        if let Some(Pruning { horizon, .. }) = self.pruning
+            && entry.height() < horizon
+            && self.ledger.is_active(hash, entry.height())?
+        {
+            return Err(MarkError::Pruned { hash: *hash, horizon });
         }
         Ok(self.change_marks(&Marks::from([(*hash, true)]))?)
     }
@@ -118,7 +135,7 @@ impl Chain {
         loop {
             let newest = self.ledger.newest();
             write_marks(&mut self.ledger, marks)?;
-            let hash = heaviest(&self.ledger)?;
+            let hash = self.heaviest()?;
             match branch::switch(&mut self.ledger, &mut self.examiner, self.tip.hash, &hash) {
                 Ok(switch) => {
                     kill_point!("marks.before-commit");
@@ -134,6 +151,29 @@ impl Chain {
                 Err(SwitchError::Store(error)) => return Err(error),
             }
         }
+    }
+
+    /// The block that ought to be the tip: of those that may and can be followed the heaviest, and of equals the first
+    /// filed (law §4).
+    fn heaviest(&self) -> Result<BlockHash, StoreError> {
+        let mut best: Option<(Entry, BlockHash)> = None;
+        let mut out_of_reach = BTreeSet::new();
+        self.ledger.each_arrival(0, |ledger, hash| {
+            let entry = ledger.known_entry(&hash)?;
+            if let Some(Pruning { horizon, .. }) = self.pruning {
+                let parent = entry.header.template.prev_hash;
+                let gone = entry.height() < horizon && !ledger.is_active(&hash, entry.height())?;
+                if gone || out_of_reach.contains(&parent) {
+                    out_of_reach.insert(hash);
+                    return Ok(Scan::Continue);
+                }
+            }
+            if entry.may_be_followed() && best.is_none_or(|(best, _)| entry.work > best.work) {
+                best = Some((entry, hash));
+            }
+            Ok(Scan::Continue)
+        })?;
+        best.map(|(_, hash)| hash).ok_or_else(|| self.ledger.corrupted("no block may be followed"))
     }
 }
 
@@ -156,17 +196,4 @@ fn write_marks(ledger: &mut Ledger, marks: &Marks) -> Result<(), StoreError> {
         Ok(Scan::Continue)
     })?;
     all.iter().try_for_each(|(hash, entry)| ledger.put_entry(hash, entry))
-}
-
-/// The block that ought to be the tip: of those that may be followed the heaviest, and of equals the first filed (law §4).
-fn heaviest(ledger: &Ledger) -> Result<BlockHash, StoreError> {
-    let mut best: Option<(Entry, BlockHash)> = None;
-    ledger.each_arrival(0, |ledger, hash| {
-        let entry = ledger.known_entry(&hash)?;
-        if entry.may_be_followed() && best.is_none_or(|(best, _)| entry.work > best.work) {
-            best = Some((entry, hash));
-        }
-        Ok(Scan::Continue)
-    })?;
-    best.map(|(_, hash)| hash).ok_or_else(|| ledger.corrupted("no block may be followed"))
 }

@@ -43,10 +43,10 @@ impl Chain {
     /// Rebuilds headers, heights, unspent outputs and the tip from the stored blocks, each judged anew but for the
     /// clock, in the order of their arrival, so that the same tip wins a tie. The file is searched for blocks byte by
     /// byte, so it may be damaged; it is kept beside the new one. That a block was condemned is forgotten with its
-    /// body: should it come again, it is judged again.
+    /// body: should it come again, it is judged again. So are marks: [`Chain::invalidate`] sets them anew.
     ///
     /// # Errors
-    /// [`StoreError`]; the old file stays in place.
+    /// [`StoreError`], [`StoreError::Pruned`] where blocks were dropped; the old file stays in place.
     pub fn reindex(
         dir: &Path,
         params: &Params,
@@ -57,6 +57,7 @@ impl Chain {
             return Err(StoreError::Absent { path: dir.to_owned() });
         }
         let directory = Directory::lock(dir, options.cache_bytes)?;
+        directory.check_whole()?;
         let marked = directory.marked()?;
         let mut salvage = Salvage::open(&directory.chain_path())?;
         let mut found = salvage.find()?;

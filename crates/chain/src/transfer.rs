@@ -14,6 +14,7 @@ use crate::accept::{Arrival, Outcome};
 use crate::archive::{ArchiveError, ArchiveReader, ArchiveWriter, Heading};
 use crate::chain::Chain;
 use crate::error::{AcceptError, StoreError};
+use crate::prune::Pruning;
 
 /// Blocks whose proofs are checked together, and their bytes.
 const BATCH_BLOCKS: usize = 256;
@@ -47,6 +48,12 @@ pub enum ExportError {
         got: Height,
         /// The tip's.
         tip: Height,
+    },
+    /// The blocks are gone.
+    #[error("blocks below height {horizon} were pruned; export from there on with --from {horizon}")]
+    Pruned {
+        /// The lowest height that is kept.
+        horizon: Height,
     },
     /// The archive cannot be written.
     #[error(transparent)]
@@ -119,6 +126,11 @@ impl Chain {
         let tip = self.tip.height;
         if from == Height::GENESIS || from > tip {
             return Err(ExportError::From { got: from, tip });
+        }
+        if let Some(Pruning { horizon, .. }) = self.pruning
+            && from < horizon
+        {
+            return Err(ExportError::Pruned { horizon });
         }
         let count = tip.0 - from.0 + 1;
         let heading = Heading { network_id: self.params.network_id, first: from, count };

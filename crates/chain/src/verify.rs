@@ -74,7 +74,8 @@ impl Watch<'_> {
 
 impl Chain {
     /// Judges everything stored from a height on as if it had just arrived, the clock aside, and the set of unspent
-    /// outputs against a replay: from height 0 on all of it. Nothing is changed.
+    /// outputs against a replay: from height 0 on all of it. Where blocks were pruned, bodies and spending are judged from
+    /// the horizon on. Nothing is changed.
     ///
     /// # Errors
     /// [`VerifyError`] for the first fault found.
@@ -150,7 +151,7 @@ impl Chain {
         if entry.header.block_hash() != *hash {
             return Err(corrupted("its header has another hash").into());
         }
-        if entry.may_be_followed() && entry.work > self.tip.work {
+        if entry.may_be_followed() && entry.work > self.tip.work && self.pruning.is_none() {
             return Err(corrupted("it is heavier than the tip").into());
         }
         if template.height == Height::GENESIS {
@@ -180,7 +181,9 @@ impl Chain {
         let total = self.ledger.next_arrival();
         let mut bodies = 0;
         self.each_entry(from, |hash, entry| {
-            if !entry.condemned {
+            // Below the horizon of a pruned store there may or may not be a body.
+            let pruned = entry.height() < self.lowest_kept() && self.ledger.block(hash, entry)?.is_none();
+            if !entry.condemned && !pruned {
                 let block = self.ledger.known_block(hash, entry)?;
                 rules::isolation::check_body(&block).map_err(|rejection| invalid(*hash, entry.height(), rejection))?;
                 bodies += 1;
@@ -196,7 +199,7 @@ impl Chain {
         // One that has seen nothing: what was judged before is judged anew.
         let mut examiner = Examiner::new(self.params.network_id, threads);
         let stored = self.ledger.branch_digest()?;
-        let first = from.0.max(1);
+        let first = from.0.max(1).max(self.lowest_kept().0);
         let total = (self.tip.height.0 + 1).saturating_sub(first) * 2;
         if self.ledger.heights_above(self.tip.height)?.is_some() {
             return Err(self.ledger.corrupted("a block is named above the tip").into());
@@ -229,6 +232,11 @@ impl Chain {
                 .into());
         }
         Ok(path.len() as u64)
+    }
+
+    /// The height from which on every block has a body, and the chain's an undo record.
+    fn lowest_kept(&self) -> Height {
+        self.pruning.map_or(Height::GENESIS, |pruning| pruning.horizon)
     }
 
     /// Visits every filed block from a height on, on all branches, parents before children.

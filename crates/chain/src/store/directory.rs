@@ -5,6 +5,7 @@
 //! - `chain.mark` names the block last committed. It is written after each commit and never synced: it may
 //!   lag after a power cut, but a store that lacks the block in it has lost blocks that were announced
 //!   (a flipped byte in redb's header can select the commit before the last).
+//! - `chain.pruned` is there if old blocks were ever dropped from the store.
 //! - `chain.redb.old`, `chain.redb.old.2` and so on are what reindexes found; they are never overwritten.
 
 use std::fs::{self, File, TryLockError};
@@ -43,6 +44,7 @@ impl Drop for Directory {
 
 const CHAIN: &str = "chain.redb";
 const MARK: &str = "chain.mark";
+const PRUNED: &str = "chain.pruned";
 
 impl Directory {
     /// Whether a chain was ever begun there.
@@ -96,6 +98,39 @@ impl Directory {
 
     fn mark_path(&self) -> PathBuf {
         self.path.join(MARK)
+    }
+
+    fn pruned_path(&self) -> PathBuf {
+        self.path.join(PRUNED)
+    }
+
+    /// Leaves word beside the store, before anything is dropped from it, that it cannot be rebuilt from its blocks: should
+    /// it be damaged, it cannot say so itself.
+    pub(crate) fn mark_pruned(&self) -> Result<(), StoreError> {
+        let path = self.pruned_path();
+        if path.exists() {
+            return Ok(());
+        }
+        let words = b"Old blocks were dropped from chain.redb: it cannot be rebuilt from those in it.\n";
+        File::create(&path)
+            .and_then(|mut file| file.write_all(words).and_then(|()| file.sync_all()))
+            .map_err(|source| StoreError::io(&path, "write", source))?;
+        sync_directory(&self.path)
+    }
+
+    /// A new store is whole.
+    pub(crate) fn forget_pruned(&self) -> Result<(), StoreError> {
+        remove_if_there(&self.pruned_path())
+    }
+
+    /// An error if the store was ever pruned.
+    pub(crate) fn check_whole(&self) -> Result<(), StoreError> {
+        let mark = self.pruned_path();
+        match mark.try_exists() {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(StoreError::Pruned { path: self.chain_path(), mark }),
+            Err(source) => Err(StoreError::io(&mark, "look for", source)),
+        }
     }
 
     /// Whether there is a store; an error if there was one.

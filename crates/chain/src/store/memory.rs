@@ -57,4 +57,8 @@ impl Store for MemoryStore {
             };
         }
     }
+
+    fn compact(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

@@ -72,4 +72,6 @@ pub(crate) trait Store: Send {
     fn commit(&mut self, newest: &BlockHash) -> Result<(), StoreError>;
     /// Forgets everything written since the last commit.
     fn rollback(&mut self);
+    /// Gives space that is free back to where it came from. Everything must have been committed.
+    fn compact(&mut self) -> Result<(), StoreError>;
 }

@@ -253,6 +253,14 @@ impl Store for RedbStore {
         self.pending = Pending::default();
         self.transaction = None;
     }
+
+    fn compact(&mut self) -> Result<(), StoreError> {
+        // redb moves nothing that a reader may be looking at.
+        self.committed = None;
+        self.database.compact().map_err(|error| self.failed(error))?;
+        self.committed = Some(Committed::open(&self.database).map_err(|error| self.failed(error))?);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
