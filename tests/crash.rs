@@ -51,11 +51,13 @@ const REBUILDING: [&str; 7] = [
 const CONDEMNING: [&str; 1] = ["condemn.before-commit"];
 /// The point that is passed when the operator marks a block.
 const MARKING: [&str; 1] = ["marks.before-commit"];
+/// The point that is passed when old blocks are dropped.
+const PRUNING: [&str; 1] = ["prune.before-commit"];
 
 #[test]
 fn every_point_has_its_death_here() {
     let ours: BTreeSet<_> =
-        [&BEGINNING[..], &MINING, &REBUILDING, &CONDEMNING, &MARKING].concat().into_iter().collect();
+        [&BEGINNING[..], &MINING, &REBUILDING, &CONDEMNING, &MARKING, &PRUNING].concat().into_iter().collect();
     assert_eq!(ours, FAILPOINTS.iter().copied().collect());
 }
 
@@ -172,6 +174,30 @@ fn death_while_marking_leaves_the_old_or_the_new() {
         }
         assert_eq!(state(&home), before, "{point}");
         goes_on(&home, &line, point);
+    }
+}
+
+#[test]
+fn death_while_pruning_drops_nothing_that_is_needed() {
+    let grown = Home::new();
+    grown.run("mine --json --pace 0 --blocks 1600 --data-dir d").ok();
+    let state = |home: &Home| home.run("chain state --json --data-dir d").ok().json();
+    let before = state(&grown);
+    let last_writes = ["store.before-commit", "store.after-commit", "file.before-write", "file.before-resize"];
+    for point in [&PRUNING[..], &last_writes].concat() {
+        for nth in [1, 2, 9] {
+            let home = Home::new();
+            fs::create_dir(home.path("d")).unwrap();
+            for name in ["chain.redb", "chain.mark"] {
+                fs::copy(grown.path("d").join(name), home.path("d").join(name)).unwrap();
+            }
+            dies(&home, "chain prune --data-dir d", point, nth);
+            assert_eq!(state(&home), before, "{point} {nth}");
+            home.run("verify --data-dir d").ok();
+            let pruned = home.run("chain prune --json --data-dir d").ok().json();
+            assert_eq!(pruned["pruned_below"], 601, "{point} {nth}");
+            goes_on(&home, &[], point);
+        }
     }
 }
 

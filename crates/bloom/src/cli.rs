@@ -72,6 +72,9 @@ pub(crate) struct MineArgs {
     /// Threads to mine with [default: one a core]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
+    /// Drop old blocks, now and from now on: headers, coins and the last 1000 blocks stay
+    #[arg(long)]
+    pub(crate) prune: bool,
     /// Whom to pay [default: a key of this data directory's own]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) address: Option<String>,
@@ -153,6 +156,12 @@ pub(crate) enum ChainQuery {
     Import {
         /// What `bloom chain export` wrote; - for stdin
         file: PathBuf,
+    },
+    /// Drop old blocks, now and from now on: headers, coins and the last blocks stay
+    Prune {
+        /// How many of the last blocks to keep: 1000 or more [default: as before, or 1000]
+        #[arg(long, value_name = "N")]
+        keep: Option<u64>,
     },
     /// Follow neither a block nor what stands on it, until told to reconsider
     Invalidate {

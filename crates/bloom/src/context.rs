@@ -81,7 +81,11 @@ pub(crate) fn open_chain(directory: &Path, params: &Params, backend: Backend, cr
 /// Opens the chain in a directory with what waits for it; if there is none, begins one or says so. What could not be
 /// taken up again of what waited is remarked.
 pub(crate) fn open_live(directory: &Path, params: &Params, backend: Backend, create: bool) -> Result<LiveChain> {
-    let options = Options { backend, create, ..Options::default() };
+    open_live_with(directory, params, Options { backend, create, ..Options::default() })
+}
+
+/// As [`open_live`], with every option.
+pub(crate) fn open_live_with(directory: &Path, params: &Params, options: Options) -> Result<LiveChain> {
     let live = LiveChain::open(directory, params, options, MempoolLimits::default(), unix_time())?;
     if let Some(fault) = &live.loaded().fault {
         note(fault);

@@ -35,8 +35,8 @@ pub struct Options {
     pub threads: usize,
     /// Begin a chain where there is none. Without it, [`Chain::open`] makes nothing and says so.
     pub create: bool,
-    /// Drop old bodies, as [`Chain::prune`] does, when the chain is opened and from then on. Without it, a chain that was
-    /// pruned before goes on being so.
+    /// Drop old bodies, as [`Chain::prune`] does, when the chain is opened and from then on. A chain that was pruned
+    /// before goes on as it was, with or without it.
     pub prune: Option<Keep>,
 }
 
@@ -227,7 +227,9 @@ impl Chain {
             pruning,
             directory,
         };
-        if let Some(keep) = options.prune {
+        if let Some(keep) = options.prune
+            && pruning.is_none()
+        {
             chain.prune(keep, &mut |_| {}, &AtomicBool::new(false))?;
         }
         Ok(chain)

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use bloom_consensus::constants::{HEADER_BYTES, MAX_BLOCK_BYTES};
 use bloom_consensus::{
-    Amount, Block, Coinbase, Draft, Output, OutputKey, Params, RuleViolation, Timestamp, Transaction, reward,
+    Amount, Block, BlockHash, Coinbase, Draft, Output, OutputKey, Params, RuleViolation, Timestamp, Transaction, reward,
 };
 
 use crate::accept::{Accepted, Followed};
+use crate::branch::Switch;
 use crate::chain::{Chain, Options};
 use crate::error::{AcceptError, DraftError, StoreError};
+use crate::marks::MarkError;
 use crate::mempool::{AdmitError, Admitted, Loaded, Mempool, MempoolLimits, Origin};
 
 const MEMPOOL: &str = "mempool.dat";
@@ -105,6 +107,26 @@ impl LiveChain {
         let followed = self.chain.retry(now)?;
         self.mempool.follow(&mut self.chain, None, now)?;
         Ok(followed)
+    }
+
+    /// Marks a block as [`Chain::invalidate`] does; the mempool follows the tip.
+    ///
+    /// # Errors
+    /// [`MarkError`].
+    pub fn invalidate(&mut self, hash: &BlockHash, now: Timestamp) -> Result<Switch, MarkError> {
+        let switch = self.chain.invalidate(hash)?;
+        self.mempool.follow(&mut self.chain, None, now)?;
+        Ok(switch)
+    }
+
+    /// Takes a mark back as [`Chain::reconsider`] does; the mempool follows the tip.
+    ///
+    /// # Errors
+    /// [`MarkError`].
+    pub fn reconsider(&mut self, hash: &BlockHash, now: Timestamp) -> Result<Switch, MarkError> {
+        let switch = self.chain.reconsider(hash)?;
+        self.mempool.follow(&mut self.chain, None, now)?;
+        Ok(switch)
     }
 
     /// Takes a transaction into the mempool. It is kept across a restart once [`LiveChain::save`] has returned.

@@ -7,10 +7,11 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use bloom_chain::failpoints::{DISK_FULL, FAILPOINTS, setup};
-use bloom_chain::{AcceptError, Chain, LeafStatus, Options, StoreError};
+use bloom_chain::{AcceptError, Chain, Keep, LeafStatus, Options, StoreError};
 use bloom_consensus::{Amount, Block, BlockHash, Coinbase, Height, Output};
 use common::*;
 
@@ -54,7 +55,8 @@ fn the_victim() {
     chain.reconsider(&tip).unwrap();
     drop(chain);
     drop(open(&dir));
-    Chain::reindex(&dir, &DEV, Options::default(), &mut |_| {}).unwrap();
+    let (mut chain, _) = Chain::reindex(&dir, &DEV, Options::default(), &mut |_| {}).unwrap();
+    chain.prune(Keep::LEAST, &mut |_| {}, &AtomicBool::new(false)).unwrap();
     println!("FINISHED");
 }
 

@@ -1,11 +1,12 @@
 //! `bloom chain`: what the chain in the data directory holds.
 
 mod branches;
+mod prune;
 mod state;
 mod transfer;
 
-use anyhow::{Context, Result};
-use bloom_chain::{Chain, Options};
+use anyhow::{Context, Result, bail};
+use bloom_chain::{Chain, Options, Pruning};
 use bloom_consensus::{Amount, Block, BlockHash, Height, Output, Params, address, proof};
 use bloom_kernel::{Backend, Bloom, Solo, certificate_hash};
 use bloom_miner::estimate;
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::{ChainArgs, ChainQuery};
-use crate::context::{backend, open_chain, usage};
+use crate::context::{backend, open_live_with, usage};
 use crate::output::result;
 
 /// Blocks per commit of an import.
@@ -21,24 +22,24 @@ const BULK: usize = 64;
 
 pub(crate) fn run(args: &ChainArgs) -> Result<()> {
     let (params, directory) = args.place.resolve()?;
-    let mut chain = match args.query {
-        // An import may begin a chain, and is made durable many blocks at a time.
-        Some(ChainQuery::Import { .. }) => {
-            let options = Options { backend: backend(None)?, blocks_per_commit: BULK, ..Options::default() };
-            Chain::open(&directory, &params, options)?
-        }
-        _ => open_chain(&directory, &params, backend(None)?, false)?,
-    };
+    let options = Options { backend: backend(None)?, create: false, ..Options::default() };
+    let open = |options| Chain::open(&directory, &params, options);
+    let live = |options| open_live_with(&directory, &params, options);
     match args.query.as_ref().unwrap_or(&ChainQuery::Tip) {
-        ChainQuery::Tip => tip(&chain, args.json),
-        ChainQuery::List { count } => list(&chain, *count, args.json),
-        ChainQuery::Show { block } => show(&chain, block, args.json),
-        ChainQuery::Tips => branches::tips(&chain, args.json),
-        ChainQuery::State => state::state(&chain, args.json),
-        ChainQuery::Export { file, from } => transfer::export(&chain, file, *from, args.json),
-        ChainQuery::Import { file } => transfer::import(&mut chain, file, args.json),
-        ChainQuery::Invalidate { hash } => branches::invalidate(&mut chain, hash, args.json),
-        ChainQuery::Reconsider { hash } => branches::reconsider(&mut chain, hash, args.json),
+        ChainQuery::Tip => tip(&open(options)?, args.json),
+        ChainQuery::List { count } => list(&open(options)?, *count, args.json),
+        ChainQuery::Show { block } => show(&open(options)?, block, args.json),
+        ChainQuery::Tips => branches::tips(&open(options)?, args.json),
+        ChainQuery::State => state::state(&open(options)?, args.json),
+        ChainQuery::Export { file, from } => transfer::export(&open(options)?, file, *from, args.json),
+        ChainQuery::Import { file } => {
+            // It may begin a chain, and is made durable many blocks at a time.
+            let options = Options { create: true, blocks_per_commit: BULK, ..options };
+            transfer::import(&params.network_id, || open(options), file, args.json)
+        }
+        ChainQuery::Prune { keep } => prune::prune(&mut open(options)?, &directory, *keep, args.json),
+        ChainQuery::Invalidate { hash } => branches::invalidate(&mut live(options)?, hash, args.json),
+        ChainQuery::Reconsider { hash } => branches::reconsider(&mut live(options)?, hash, args.json),
     }
 }
 
@@ -50,7 +51,9 @@ fn tip(chain: &Chain, json: bool) -> Result<()> {
         return Ok(result(json!({"network": network, "height": tip.height.0, "hash": tip.hash.to_string(),
             "timestamp": tip.timestamp.0, "difficulty_q24": tip.difficulty.q24().to_string(),
             "next_difficulty_q24": next.q24().to_string(), "work": tip.work.to_string(),
-            "state": hex::encode(chain.state_digest()?)}))?);
+            "state": hex::encode(chain.state_digest()?),
+            "pruned_below": chain.pruning().map(|pruning| pruning.horizon.0),
+            "kept": chain.pruning().map(|pruning| pruning.keep.blocks())}))?);
     }
     result(format_args!("network     {network}"))?;
     result(format_args!("height      {}", tip.height))?;
@@ -58,22 +61,27 @@ fn tip(chain: &Chain, json: bool) -> Result<()> {
     result(format_args!("time        {}", time(tip.timestamp.0)))?;
     result(format_args!("difficulty  {}, next {}", tip.difficulty, next))?;
     result(format_args!("work        {} / 2^24", tip.work))?;
+    if let Some(Pruning { horizon, keep, .. }) = chain.pruning() {
+        result(format_args!("pruned      blocks below height {horizon}; of the last {keep} all is kept"))?;
+    }
     Ok(result(format_args!("state       {}", hex::encode(chain.state_digest()?)))?)
 }
 
 fn list(chain: &Chain, count: u64, json: bool) -> Result<()> {
     let tip = chain.tip().height.0;
     for height in (tip.saturating_sub(count - 1)..=tip).rev() {
-        let (hash, block) = at_height(chain, Height(height))?;
-        let template = block.header.template;
-        let (end, transactions) = (block.header.seal.bloom_end, block.transactions.len());
+        let hash = chain.hash_at(Height(height))?.with_context(|| format!("no block at height {height}"))?;
+        let header = chain.header(&hash)?.with_context(|| format!("block {hash} at height {height} is not stored"))?;
+        let (template, end) = (header.template, header.seal.bloom_end);
+        let transactions = chain.block(&hash)?.map(|block| block.transactions.len());
         if json {
             result(json!({"height": height, "hash": hash.to_string(), "timestamp": template.timestamp.0,
                 "difficulty_q24": template.difficulty.q24().to_string(), "bloom_end": end,
                 "transactions": transactions}))?;
         } else {
             let when = time(template.timestamp.0);
-            result(format_args!("{height:>8}  {hash}  {when}  bloomed at {end:>4}  {transactions} transactions"))?;
+            let body = transactions.map_or("pruned".to_owned(), |count| format!("{count} transactions"));
+            result(format_args!("{height:>8}  {hash}  {when}  bloomed at {end:>4}  {body}"))?;
         }
     }
     Ok(())
@@ -102,14 +110,26 @@ fn find(chain: &Chain, which: &str) -> Result<(BlockHash, Block)> {
         return at_height(chain, Height(height));
     }
     let hash: BlockHash = which.parse().map_err(|error| usage(format!("neither a height nor a hash: {error}")))?;
-    let block = chain.block(&hash)?.with_context(|| format!("no block {hash} is stored here"))?;
-    Ok((hash, block))
+    Ok((hash, stored(chain, &hash)?))
 }
 
 fn at_height(chain: &Chain, height: Height) -> Result<(BlockHash, Block)> {
     let hash = chain.hash_at(height)?.with_context(|| format!("no block at height {height}"))?;
-    let block = chain.block(&hash)?.with_context(|| format!("block {hash} at height {height} is not stored"))?;
-    Ok((hash, block))
+    Ok((hash, stored(chain, &hash)?))
+}
+
+/// The block itself, or why there is none.
+fn stored(chain: &Chain, hash: &BlockHash) -> Result<Block> {
+    if let Some(block) = chain.block(hash)? {
+        return Ok(block);
+    }
+    match (chain.header(hash)?, chain.pruning()) {
+        (None, _) => bail!("no block {hash} is stored here"),
+        (Some(header), Some(Pruning { horizon, .. })) if header.template.height < horizon => {
+            bail!("block {hash} was pruned with all below height {horizon}: only its header is left")
+        }
+        (Some(_), _) => bail!("block {hash} is condemned: only its header is left"),
+    }
 }
 
 fn print_header(hash: &BlockHash, block: &Block, bloom: &Bloom, active: bool) -> Result<()> {

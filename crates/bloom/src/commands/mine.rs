@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use bloom_chain::Chain;
+use bloom_chain::{Chain, Keep, Options};
 use bloom_consensus::{Amount, Block, Difficulty, Height, OutputKey, Params, address};
 use bloom_miner::energy::{EnergyMeter, Source};
 use bloom_miner::{Clock, MinerConfig, MiningEvent, OnChain, Pace, Snapshot, Summary, estimate, mining_loop};
 use serde_json::json;
 
 use crate::cli::MineArgs;
-use crate::context::{backend, open_live, stop_on_interrupt, threads, usage};
+use crate::context::{backend, open_live_with, stop_on_interrupt, threads, usage};
 use crate::key::own_key;
 use crate::live::{LiveLine, count, seconds, si};
 use crate::output::{note, result};
@@ -21,7 +21,9 @@ pub(crate) fn run(args: &MineArgs) -> Result<()> {
     let address_key = address_key.transpose().map_err(|error| usage(format!("--address: {error}")))?;
     let config =
         MinerConfig { threads: threads(args.threads), backend: backend(args.backend)?, ..MinerConfig::default() };
-    let mut chain = open_live(&directory, &params, config.backend, true)?;
+    let prune = args.prune.then_some(Keep::LEAST);
+    let options = Options { backend: config.backend, prune, ..Options::default() };
+    let mut chain = open_live_with(&directory, &params, options)?;
     let payout = match address_key {
         Some(key) => key,
         None => own_key(&directory)?,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use bloom_chain::{Chain, Options, ReindexProgress, Verified, VerifyProgress};
+use bloom_chain::{Chain, Options, Pruning, ReindexProgress, Verified, VerifyProgress};
 use bloom_consensus::Height;
 use serde_json::json;
 
@@ -61,12 +61,20 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<()> {
     let threads = threads(args.threads);
     let verified = chain.verify(Height(args.from), threads.get(), &mut show, &cancel)?;
     live.clear();
+    if let Some(Pruning { horizon, .. }) = chain.pruning()
+        && args.from < horizon.0
+    {
+        note(format_args!(
+            "bodies and spending below height {horizon} were pruned: there headers and proofs were checked"
+        ));
+    }
     let Verified { proofs, bodies, replayed } = verified;
     let (took, rate) = (began.elapsed().as_secs_f64(), proofs as f64 / proofs_took);
     if args.json {
         return Ok(result(json!({"network": params.name, "height": tip.height.0, "tip": tip.hash.to_string(),
             "from": args.from, "proofs": proofs, "bodies": bodies, "replayed": replayed, "seconds": took,
-            "threads": threads, "proofs_per_second": rate, "state": hex::encode(chain.state_digest()?)}))?);
+            "threads": threads, "proofs_per_second": rate,
+            "pruned_below": chain.pruning().map(|pruning| pruning.horizon.0), "state": hex::encode(chain.state_digest()?)}))?);
     }
     Ok(result(format_args!(
         "{} is valid from height {} to {} ({}): {proofs} proofs ({}/s on {threads} threads), {bodies} bodies, {replayed} blocks replayed in {}",

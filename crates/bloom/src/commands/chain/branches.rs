@@ -1,8 +1,9 @@
 //! `bloom chain tips`, `invalidate` and `reconsider`: the branches, and which of them may be the chain.
 
 use anyhow::Result;
-use bloom_chain::{Chain, Leaf, LeafStatus, Switch};
+use bloom_chain::{Chain, Leaf, LeafStatus, LiveChain, Switch};
 use bloom_consensus::BlockHash;
+use bloom_miner::unix_time;
 use serde_json::json;
 
 use crate::context::usage;
@@ -26,20 +27,22 @@ pub(super) fn tips(chain: &Chain, json: bool) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn invalidate(chain: &mut Chain, hash: &str, json: bool) -> Result<()> {
+pub(super) fn invalidate(live: &mut LiveChain, hash: &str, json: bool) -> Result<()> {
     let hash = parse(hash)?;
-    let switch = chain.invalidate(&hash)?;
+    let switch = live.invalidate(&hash, unix_time())?;
+    live.save()?;
     note(format_args!(
         "block {hash} and what stands on it will not be followed; `bloom chain reconsider` takes that back"
     ));
-    report(chain, &switch, json)
+    report(live.chain(), &switch, json)
 }
 
-pub(super) fn reconsider(chain: &mut Chain, hash: &str, json: bool) -> Result<()> {
+pub(super) fn reconsider(live: &mut LiveChain, hash: &str, json: bool) -> Result<()> {
     let hash = parse(hash)?;
-    let switch = chain.reconsider(&hash)?;
+    let switch = live.reconsider(&hash, unix_time())?;
+    live.save()?;
     note(format_args!("block {hash} may be followed again"));
-    report(chain, &switch, json)
+    report(live.chain(), &switch, json)
 }
 
 fn report(chain: &Chain, Switch { disconnected, connected }: &Switch, json: bool) -> Result<()> {

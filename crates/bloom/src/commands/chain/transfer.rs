@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use bloom_chain::{ArchiveReader, Chain, TransferProgress};
-use bloom_consensus::Height;
+use bloom_chain::{ArchiveReader, Chain, ExportError, StoreError, TransferProgress};
+use bloom_consensus::{Height, NetworkId};
 use bloom_miner::unix_time;
 use serde_json::json;
 
@@ -51,8 +51,14 @@ fn export_to_file(chain: &Chain, path: &Path, from: u64, live: bool) -> Result<u
     }
     let unfinished = unfinished(path);
     let file = File::create(&unfinished).with_context(|| format!("cannot make {}", unfinished.display()))?;
-    let file = write_archive(chain, from, file, live)
-        .with_context(|| format!("{} is not whole: an export begins anew", unfinished.display()))?;
+    let file = match write_archive(chain, from, file, live) {
+        Ok(file) => file,
+        Err(error) => {
+            // Half an archive is of no use: the next export begins anew. That it cannot be removed is the lesser fault.
+            let _ = fs::remove_file(&unfinished);
+            return Err(error);
+        }
+    };
     file.sync_all().with_context(|| format!("cannot write {}", unfinished.display()))?;
     fs::rename(&unfinished, path).with_context(|| format!("cannot make {}", path.display()))?;
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -65,17 +71,27 @@ fn write_archive<W: Write>(chain: &Chain, from: u64, stream: W, live: bool) -> R
     let live = LiveLine::new(live);
     let mut show = |progress: TransferProgress| live.show(|| describe("exporting", progress));
     let stream = BufWriter::with_capacity(BUFFER_BYTES, stream);
-    let stream = chain.export(Height(from), stream, &mut show, &cancel)?;
+    let stream = chain.export(Height(from), stream, &mut show, &cancel).map_err(|error| match error {
+        ExportError::From { .. } => usage(format!("--from: {error}")),
+        error => error.into(),
+    })?;
     Ok(stream.into_inner().map_err(io::IntoInnerError::into_error)?)
 }
 
-pub(super) fn import(chain: &mut Chain, file: &Path, json: bool) -> Result<()> {
+/// The archive is looked at before a chain is begun for it.
+pub(super) fn import(
+    network_id: &NetworkId,
+    open: impl FnOnce() -> Result<Chain, StoreError>,
+    file: &Path,
+    json: bool,
+) -> Result<()> {
     let stream: Box<dyn Read> = if is_stream(file) {
         Box::new(io::stdin().lock())
     } else {
         Box::new(open_file(file).with_context(|| format!("cannot open {}", file.display()))?)
     };
-    let mut archive = ArchiveReader::new(BufReader::with_capacity(BUFFER_BYTES, stream), &chain.params().network_id)?;
+    let mut archive = ArchiveReader::new(BufReader::with_capacity(BUFFER_BYTES, stream), network_id)?;
+    let mut chain = open()?;
     let cancel = cancel_on(stop_on_interrupt()?);
     let began = Instant::now();
     let live = LiveLine::new(!json);
