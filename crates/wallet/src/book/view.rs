@@ -193,11 +193,12 @@ impl Judge<'_> {
                 return Status::Conflicted { by: parent };
             }
         }
-        // Whoever was replaced is pending again if the other comes to nothing.
-        if let Some(by) = record.replaced_by
-            && self.status(&by, depth + 1).is_live()
-        {
-            return Status::Replaced { by };
+        // Whoever was replaced is pending again if the other comes to nothing; not if that was replaced in its turn.
+        if let Some(by) = record.replaced_by {
+            let other = self.status(&by, depth + 1);
+            if other.is_live() || matches!(other, Status::Replaced { .. }) {
+                return Status::Replaced { by };
+            }
         }
         if record.coinbase {
             return Status::Gone;
