@@ -2,8 +2,10 @@
 //!
 //! An archive is a heading and then one record for each block, from a height on, parents before children:
 //!
-//!     heading = magic 16 ‖ version u32 = 1 ‖ network_id 32 ‖ first height u64 ‖ count u64 ‖ checksum 32
-//!     record  = length u32 ‖ checksum 32 ‖ block
+//! ```text
+//! heading = magic 16 ‖ version u32 = 1 ‖ network_id 32 ‖ first height u64 ‖ count u64 ‖ checksum 32
+//! record  = length u32 ‖ checksum 32 ‖ block
+//! ```
 //!
 //! Numbers are little-endian. The heading's checksum is over all before it, a record's over the block's height and the
 //! block. Nothing follows the last record. Reader and writer hold one block at a time.
