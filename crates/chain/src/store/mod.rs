@@ -65,7 +65,7 @@ pub(crate) trait Store: Send {
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
     /// Removes a key if it is there.
     fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError>;
-    /// Visits the rows from `from` on in ascending order of keys.
+    /// Visits the rows from `from` on in ascending order of keys. The visitor may read other tables meanwhile.
     fn scan(&self, table: Table, from: &[u8], visit: &mut Visitor<'_>) -> Result<(), StoreError>;
     /// Makes everything written since the last commit durable, all or nothing. `newest` is the block last stored: the
     /// next opening demands to find it.
