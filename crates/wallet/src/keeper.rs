@@ -31,6 +31,20 @@ impl BookFile {
         file.state_mut().get_or_insert_default();
         Self(file)
     }
+
+    /// The whole file again.
+    #[must_use]
+    pub fn into_file(self) -> WalletFile<Book> {
+        self.0
+    }
+
+    pub(crate) fn inner(&self) -> &WalletFile<Book> {
+        &self.0
+    }
+
+    pub(crate) fn inner_mut(&mut self) -> &mut WalletFile<Book> {
+        &mut self.0
+    }
 }
 
 impl Keeper for BookFile {

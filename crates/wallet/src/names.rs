@@ -49,6 +49,12 @@ impl WalletName {
     pub fn path(&self, data_dir: &Path) -> PathBuf {
         data_dir.join(DIRECTORY).join(format!("{}.{EXTENSION}", self.0))
     }
+
+    /// The directory of its secret nonces, apart from the file so that a copy of that holds none.
+    #[must_use]
+    pub fn nonces(&self, data_dir: &Path) -> PathBuf {
+        self.path(data_dir).with_extension("nonces")
+    }
 }
 
 /// Makes the directory of wallets, which only its owner enters.

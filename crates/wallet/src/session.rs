@@ -29,11 +29,18 @@ use zeroize::Zeroizing;
 use crate::musig::NonceSeed;
 use crate::random::{self, NoRandomness};
 
-/// A named point at which a test may kill the process; nothing unless the feature `failpoints` is on.
+/// Points at which a test may kill the process, in the order in which a session meets them.
+pub const FAILPOINTS: &[&str] =
+    &["nonces.before-record", "nonces.after-record", "nonces.before-erase", "nonces.after-erase", "nonces.after-spent"];
+
+/// Dies here if a test said so.
 macro_rules! kill_point {
     ($name:literal) => {
         #[cfg(feature = "failpoints")]
-        fail::fail_point!($name, |_| std::process::abort());
+        {
+            debug_assert!(FAILPOINTS.contains(&$name), $name);
+            fail::fail_point!($name, |_| std::process::abort());
+        }
     };
 }
 
@@ -49,7 +56,7 @@ const FILE_BYTES: usize = MAGIC.len() + NONCE_BYTES + SEALED_BYTES;
 pub struct SessionId(pub(crate) [u8; 32]);
 
 /// The sessions that a wallet file knows. It is part of what the wallet file encrypts.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionBook {
     open: Vec<OpenSession>,
@@ -73,7 +80,7 @@ impl SessionBook {
 }
 
 /// A session whose nonces have not been used.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OpenSession {
     id: SessionId,
@@ -156,7 +163,7 @@ pub enum SessionError {
     NoRandomness(#[from] NoRandomness),
 }
 
-const START_OVER: &str = "run `bloom wallet sign` on the file as it was prepared, and exchange new nonces";
+const START_OVER: &str = "begin again with `bloom wallet sign --start-over` and exchange new nonces";
 
 /// The sessions of one wallet.
 pub struct Sessions<'a> {

@@ -6,6 +6,7 @@ use secp256k1::musig::{PartialSignature, PublicNonce};
 use secp256k1::{Keypair, PublicKey, schnorr};
 use zeroize::Zeroizing;
 
+use crate::WalletKeys;
 use crate::keys::{INDEX_END, KeyChain, KeyPath, Seed};
 use crate::musig::{NonceSeed, Round, nonce_pair};
 use crate::proposal::{Owner, Proposal, ProposalError, Share, Signing};
@@ -31,6 +32,12 @@ impl SigningKeys {
     #[must_use]
     pub fn new(seed: Seed, account: u32) -> Self {
         Self { seed, account }
+    }
+
+    /// The keys of a wallet; `None` if it only watches.
+    #[must_use]
+    pub fn of(keys: &WalletKeys) -> Option<Self> {
+        keys.seed().map(|seed| Self::new(seed, keys.account().account()))
     }
 
     /// The public key by which this account takes part in shared keys.

@@ -1,5 +1,6 @@
 //! A wallet in use: its file open, its book read up to the chain, payments recorded before they are sent.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use bloom_chain::FeeRate;
@@ -92,7 +93,12 @@ impl<K: Keeper> Wallet<K> {
     /// The wallet of an open book.
     #[must_use]
     pub fn over(file: K, params: &Params) -> Self {
-        let mut watch = Watch::new(file.keys().account().clone());
+        let watch = Watch::new(file.keys().account().clone());
+        Self::watching(file, watch, params)
+    }
+
+    /// The wallet of an open book that looks for these keys.
+    pub(crate) fn watching(file: K, mut watch: Watch, params: &Params) -> Self {
         file.book().watch_all(&mut watch);
         let view = View::new(file.book());
         let tip = file.book().scanned_to().map_or(Height::GENESIS, |place| place.height);
@@ -127,6 +133,23 @@ impl<K: Keeper> Wallet<K> {
             self.file.save()?;
         }
         Ok(remarks)
+    }
+
+    /// Where its book is kept.
+    #[must_use]
+    pub fn keeper(&self) -> &K {
+        &self.file
+    }
+
+    /// The same, to be changed; [`Keeper::save`] keeps it.
+    pub fn keeper_mut(&mut self) -> &mut K {
+        &mut self.file
+    }
+
+    /// The same, at the wallet's end.
+    #[must_use]
+    pub fn into_keeper(self) -> K {
+        self.file
     }
 
     /// What was seen.
@@ -209,6 +232,20 @@ impl<K: Keeper> Wallet<K> {
     /// [`BuildError`].
     pub fn prepare(&self, order: &Order, rng: &mut impl Rng) -> Result<Unsigned, BuildError> {
         self.purse().pay(order, rng)
+    }
+
+    /// As [`Wallet::prepare`], but for coins that are spoken for by payments on their way to be signed.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn prepare_without(
+        &self,
+        spoken_for: &BTreeSet<Outpoint>,
+        order: &Order,
+        rng: &mut impl Rng,
+    ) -> Result<Unsigned, BuildError> {
+        let view = self.view.without(spoken_for);
+        Purse { view: &view, ..self.purse() }.pay(order, rng)
     }
 
     /// Raises the fee of a transaction that waits.

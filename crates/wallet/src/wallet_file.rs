@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::secrets::WalletKeys;
+use crate::signing_book::SigningBook;
 use crate::vault::{Cost, Vault, VaultError};
 
 /// An open wallet file. `S` is what a wallet remembers; none until the first time that it is saved.
@@ -22,6 +23,8 @@ struct Contents<S> {
     network: NetworkId,
     keys: WalletKeys,
     state: Option<S>,
+    #[serde(default, skip_serializing_if = "SigningBook::is_empty")]
+    signing: SigningBook,
 }
 
 /// A wallet file that cannot be made, opened or saved.
@@ -54,7 +57,7 @@ impl<S: Serialize + DeserializeOwned> WalletFile<S> {
         network: NetworkId,
         keys: WalletKeys,
     ) -> Result<Self, WalletFileError> {
-        let contents = Contents { network, keys, state: None };
+        let contents = Contents { network, keys, state: None, signing: SigningBook::default() };
         Ok(Self { vault: Vault::create(path, password, cost, &contents)?, contents })
     }
 
@@ -86,6 +89,17 @@ impl<S: Serialize + DeserializeOwned> WalletFile<S> {
     /// What it remembers, to be changed; [`WalletFile::save`] keeps it.
     pub fn state_mut(&mut self) -> &mut Option<S> {
         &mut self.contents.state
+    }
+
+    /// What it keeps for signing between machines.
+    #[must_use]
+    pub fn signing(&self) -> &SigningBook {
+        &self.contents.signing
+    }
+
+    /// The same, to be changed; [`WalletFile::save`] keeps it.
+    pub fn signing_mut(&mut self) -> &mut SigningBook {
+        &mut self.contents.signing
     }
 
     /// Writes it. When this returns, it is on the disk.

@@ -17,15 +17,24 @@ pub struct Watch {
     paths: HashMap<OutputKey, KeyPath>,
     /// As many keys as were derived, receiving and change.
     keys: [Vec<OutputKey>; 2],
+    /// All that there is, of a key that is shared.
+    only: Option<OutputKey>,
 }
 
 impl Watch {
     /// Watches the first twenty of each chain.
     #[must_use]
     pub fn new(account: AccountPublic) -> Self {
-        let mut watch = Self { account, paths: HashMap::new(), keys: [Vec::new(), Vec::new()] };
+        let mut watch = Self { account, paths: HashMap::new(), keys: [Vec::new(), Vec::new()], only: None };
         KeyChain::ALL.into_iter().for_each(|chain| watch.reach(chain, 0));
         watch
+    }
+
+    /// Watches one key that is no account's, which stands at every path: payments to it and change come back to it.
+    #[must_use]
+    pub fn only(account: AccountPublic, key: OutputKey) -> Self {
+        let path = KeyPath { account: account.account(), chain: KeyChain::Receive, index: 0 };
+        Self { account, paths: HashMap::from([(key, path)]), keys: [Vec::new(), Vec::new()], only: Some(key) }
     }
 
     /// Where a key is, if it is the wallet's.
@@ -37,7 +46,7 @@ impl Watch {
     /// The key at a path of this account.
     #[must_use]
     pub fn key(&self, path: &KeyPath) -> OutputKey {
-        let known = self.keys[slot(path.chain)].get(path.index as usize).copied();
+        let known = self.only.or_else(|| self.keys[slot(path.chain)].get(path.index as usize).copied());
         known.unwrap_or_else(|| self.account.key(path.chain, path.index))
     }
 
@@ -61,6 +70,9 @@ impl Watch {
 
     /// Watches twenty keys from this index on, and all below.
     pub(crate) fn reach(&mut self, chain: KeyChain, next: u32) {
+        if self.only.is_some() {
+            return;
+        }
         let end = next.saturating_add(GAP_LIMIT).min(INDEX_END);
         let account = self.account.account();
         let keys = &mut self.keys[slot(chain)];

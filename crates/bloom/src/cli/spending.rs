@@ -1,5 +1,7 @@
 //! The command line of what `bloom wallet` does with coins.
 
+use std::path::PathBuf;
+
 use bloom_chain::FeeRate;
 use bloom_consensus::{Amount, Txid};
 use clap::Args;
@@ -12,6 +14,12 @@ pub(crate) struct AddressArgs {
     /// What it is for, for yourself
     #[arg(long, value_name = "TEXT")]
     pub(crate) label: Option<String>,
+    /// Show the key by which this wallet takes part in shared addresses
+    #[arg(long, conflicts_with_all = ["list", "label", "shared"])]
+    pub(crate) cosigner: bool,
+    /// Make an address that this wallet shares with the holders of these cosigner keys: all must sign to spend from it
+    #[arg(long, value_name = "KEY", num_args = 1.., conflicts_with_all = ["list", "label"])]
+    pub(crate) shared: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -40,6 +48,31 @@ pub(crate) struct PayArgs {
     pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) fee: FeeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrepareArgs {
+    /// Whom to pay how much, in BLOOM; a payment URI stands for both. With --all one address has no amount
+    #[arg(required = true, num_args = 1.., value_name = "ADDRESS AMOUNT|URI", allow_negative_numbers = true)]
+    pub(crate) to: Vec<String>,
+    /// Where to write the payment
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Spend from this shared address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: Option<String>,
+    /// Pay all that is there, less the fee, to the address without an amount
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The first height at which the payment may be in a block
+    #[arg(long, value_name = "HEIGHT")]
+    pub(crate) not_before: Option<u64>,
+    /// Units to pay for each byte, at least 1 [default: what should bring it into a block soon]
+    #[arg(long, value_name = "RATE")]
+    pub(crate) fee_rate: Option<FeeRate>,
+    /// Mean a fee of more than a tenth of what is paid
+    #[arg(long)]
+    pub(crate) allow_high_fee: bool,
 }
 
 /// What every command that sends something has.

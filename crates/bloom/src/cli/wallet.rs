@@ -7,7 +7,7 @@ use bloom_wallet::WalletName;
 use clap::{Args, Subcommand, value_parser};
 
 use super::Place;
-use super::spending::{AddressArgs, ConsolidateArgs, LabelArgs, PayArgs, RaiseArgs};
+use super::spending::{AddressArgs, ConsolidateArgs, LabelArgs, PayArgs, PrepareArgs, RaiseArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct WalletArgs {
@@ -65,6 +65,14 @@ pub(crate) enum WalletCommand {
     VerifyMessage(VerifyMessageArgs),
     /// Write a payment request
     Uri(UriArgs),
+    /// Write a payment to a file, to be signed elsewhere
+    Prepare(PrepareArgs),
+    /// Sign the payment in a file, after showing it; needs no chain
+    Sign(SignArgs),
+    /// Bring together what several machines have signed
+    Combine(CombineArgs),
+    /// Send the payment in a file that all have signed
+    Submit(SubmitArgs),
 }
 
 /// A passphrase makes another wallet of the same words.
@@ -189,6 +197,42 @@ pub(crate) struct UriArgs {
     pub(crate) qr: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct SignArgs {
+    /// The payment, as `prepare` wrote it; it is replaced by the signed one
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Sign without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Sign even if the fee is more than a tenth of what is paid
+    #[arg(long)]
+    pub(crate) allow_high_fee: bool,
+    /// Let the nonces of a shared key outlive a restart of this machine: a disk that is set back is then not noticed
+    #[arg(long)]
+    pub(crate) across_restarts: bool,
+    /// Give up the nonces that this wallet has put into the file, and begin again
+    #[arg(long)]
+    pub(crate) start_over: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CombineArgs {
+    /// Copies of one payment, each signed by somebody
+    #[arg(value_name = "FILE", required = true, num_args = 2..)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where to write all of it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SubmitArgs {
+    /// The payment, signed by all
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
 fn account() -> clap::builder::RangedI64ValueParser<u32> {
-    value_parser!(u32).range(0..i64::from(bloom_wallet::keys::INDEX_END))
+    value_parser!(u32).range(0..i64::from(bloom_wallet::sign::COSIGNER_ACCOUNTS))
 }

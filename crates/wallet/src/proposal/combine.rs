@@ -15,7 +15,7 @@ pub enum CombineError {
     /// A cosigner began twice.
     #[error(
         "input {input}: cosigner {culprit} has given two different nonces; leave out the file with the older one, and let \
-         whoever has signed with that begin again from the file as it was prepared"
+         whoever has signed with that run `bloom wallet sign --start-over` on the newer"
     )]
     TwoNonces {
         /// Position of the input.
@@ -50,6 +50,24 @@ impl Proposal {
         let pairs = (0..).zip(self.signing.iter().zip(&other.signing));
         let signing = pairs.map(|(input, (one, other))| join(input, one, other)).collect::<Result<_, _>>()?;
         Ok(self.with_signing(params, signing)?)
+    }
+
+    /// The same as if a cosigner had given nothing: what others signed with its nonces is void, and their nonces are spent.
+    /// Nonces that nobody has signed with stay.
+    #[must_use]
+    pub fn started_over(&self, own: &PublicKey) -> Self {
+        let over = |signing: &Signing| match signing {
+            Signing::Shared { cosigners, shares } if cosigners.position(own).is_some() => {
+                let stays = |(key, share): (&PublicKey, &Share)| match share {
+                    Share::Nonce(nonce) if key != own => Share::Nonce(*nonce),
+                    Share::Nonce(_) | Share::Signed(..) | Share::Absent => Share::Absent,
+                };
+                let shares = cosigners.keys().iter().zip(shares).map(stays).collect();
+                Signing::Shared { cosigners: cosigners.clone(), shares }
+            }
+            other => other.clone(),
+        };
+        Self { signing: self.signing.iter().map(over).collect(), ..self.clone() }
     }
 
     /// The signed transaction.

@@ -10,6 +10,7 @@ mod check;
 mod combine;
 mod encoding;
 mod error;
+mod prepare;
 
 use bloom_chain::FeeRate;
 use bloom_consensus::{Amount, Body, Coinbase, NetworkId, Output, Params, Txid};
@@ -22,6 +23,7 @@ use crate::shared::Cosigners;
 pub use combine::CombineError;
 pub use encoding::MOST_PROPOSAL_BYTES;
 pub use error::ProposalError;
+pub use prepare::{PrepareError, propose};
 
 /// What made a coin.
 #[derive(Clone, Debug, PartialEq, Eq)]

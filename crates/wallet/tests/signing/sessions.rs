@@ -228,6 +228,17 @@ fn starting_over_makes_new_nonces_and_voids_the_old() {
     all_sign(&mut machines, &nonces).transaction().unwrap();
 }
 
+/// The file alone is enough to begin again: what was signed with the nonces that are void goes too.
+#[test]
+fn starting_over_needs_no_file_but_the_last() {
+    let (mut machines, prepared, nonces) = after_first_round();
+    let half = machines[1].sign(&nonces).unwrap().proposal;
+    assert_eq!(half.started_over(&machines[0].keys.cosigner()), prepared);
+    let own = machines[0].keys.cosigner();
+    let others = machines[1].sign(&prepared).unwrap().proposal;
+    assert_eq!(combine(&[machines[0].sign(&prepared).unwrap().proposal, others.clone()]).started_over(&own), others);
+}
+
 #[test]
 fn the_second_round_waits_for_all_nonces() {
     let mut machines = [Machine::new(1), Machine::new(2), Machine::new(3)];

@@ -5,13 +5,19 @@ use bloom_wallet::book::MOST_LABEL_CHARS;
 use bloom_wallet::{BookFile, KeyChain, Wallet};
 use serde_json::json;
 
-use super::Session;
 use super::ready::failure;
+use super::{Session, sharing};
 use crate::cli::spending::{AddressArgs, LabelArgs};
 use crate::context::usage;
 use crate::output::{note, result};
 
 pub(super) fn address(session: &Session, args: &AddressArgs) -> Result<()> {
+    if args.cosigner {
+        return sharing::cosigner(session);
+    }
+    if !args.shared.is_empty() {
+        return sharing::shared(session, &args.shared);
+    }
     let label = args.label.as_deref().map(check_label).transpose()?;
     let mut wallet = Wallet::over(BookFile::new(session.open()?), &session.params);
     if args.list {

@@ -5,10 +5,14 @@ mod create;
 mod keep;
 mod message;
 mod pay;
+mod prepare;
+mod proposal_file;
 mod raise;
 mod ready;
 mod sending;
+mod sharing;
 mod show;
+mod signing;
 mod uri;
 
 use std::fs;
@@ -46,6 +50,10 @@ pub(crate) fn run(args: &WalletArgs) -> Result<()> {
         WalletCommand::Consolidate(consolidate) => raise::consolidate(&Session::new(args)?, consolidate),
         WalletCommand::SignMessage(sign) => message::sign(&Session::new(args)?, sign),
         WalletCommand::VerifyMessage(verify) => message::verify(args, verify),
+        WalletCommand::Prepare(prepare) => prepare::prepare(&Session::new(args)?, prepare),
+        WalletCommand::Sign(sign) => signing::sign(&Session::new(args)?, sign),
+        WalletCommand::Combine(combine) => signing::combine(&Session::new(args)?, combine),
+        WalletCommand::Submit(submit) => prepare::submit(&Session::new(args)?, submit),
         WalletCommand::Uri(uri) => uri::run(args, uri),
     }
 }

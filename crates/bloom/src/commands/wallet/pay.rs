@@ -15,7 +15,7 @@ use crate::context::usage;
 use crate::output::{note, result};
 
 pub(super) fn run(session: &Session, args: &PayArgs) -> Result<()> {
-    let (recipients, not_before_of_uri) = recipients(session, args)?;
+    let (recipients, not_before_of_uri) = recipients(session, &args.to, args.all)?;
     if let Some(id) = &args.id {
         check_label(id)?;
     }
@@ -61,10 +61,10 @@ fn repeat(session: &Session, ready: &mut Ready, txid: &Txid) -> Result<()> {
 }
 
 /// Addresses with amounts, and requests, which have both.
-fn recipients(session: &Session, args: &PayArgs) -> Result<(Vec<Recipient>, Option<u64>)> {
+pub(super) fn recipients(session: &Session, to: &[String], all: bool) -> Result<(Vec<Recipient>, Option<u64>)> {
     let mut recipients = Vec::new();
     let mut not_before = None;
-    let mut texts = args.to.iter().peekable();
+    let mut texts = to.iter().peekable();
     while let Some(text) = texts.next() {
         let (key, asked) = whom(session, text, &mut not_before)?;
         let amount = match texts.peek() {
@@ -76,12 +76,12 @@ fn recipients(session: &Session, args: &PayArgs) -> Result<(Vec<Recipient>, Opti
         };
         let share = match amount {
             Some(amount) => Share::Exactly(amount),
-            None if args.all => Share::Rest,
+            None if all => Share::Rest,
             None => return Err(usage(format!("{text}: expected an amount in BLOOM after it, or --all"))),
         };
         recipients.push(Recipient { key, share });
     }
-    if args.all && recipients.iter().all(|recipient| recipient.share != Share::Rest) {
+    if all && recipients.iter().all(|recipient| recipient.share != Share::Rest) {
         return Err(usage("--all: expected one address without an amount, which gets all that is left"));
     }
     Ok((recipients, not_before))

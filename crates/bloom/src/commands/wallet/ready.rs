@@ -6,7 +6,9 @@ use anyhow::{Context, Result};
 use bloom_chain::{FeeRate, LiveChain, MempoolLimits, Options};
 use bloom_consensus::Timestamp;
 use bloom_wallet::book::Status;
-use bloom_wallet::{BookFile, BuildError, DirectoryError, Node, OnDirectory, Remark, Wallet, WalletError, scan};
+use bloom_wallet::{
+    BookFile, BuildError, DirectoryError, Keeper, Node, OnDirectory, Remark, Wallet, WalletError, scan,
+};
 
 use super::Session;
 use crate::context::{backend, usage};
@@ -16,8 +18,8 @@ use crate::output::note;
 const SOON_BLOCKS: u32 = 3;
 
 /// A wallet and its node.
-pub(super) struct Ready {
-    pub(super) wallet: Wallet,
+pub(super) struct Ready<K = BookFile> {
+    pub(super) wallet: Wallet<K>,
     pub(super) node: OnDirectory,
     pub(super) now: Timestamp,
     remarks: Vec<Remark>,
@@ -26,14 +28,7 @@ pub(super) struct Ready {
 impl Ready {
     /// Opens wallet and chain, and reads what is new.
     pub(super) fn open(session: &Session) -> Result<Self> {
-        let file = session.open()?;
-        let now = Timestamp(UNIX_EPOCH.elapsed().context("the clock is before 1970")?.as_secs());
-        let options = Options { backend: backend(None)?, create: false, ..Options::default() };
-        let live = LiveChain::open(&session.directory, &session.params, options, MempoolLimits::default(), now)?;
-        let mut node = OnDirectory::new(live, now);
-        let mut wallet = Wallet::over(BookFile::new(file), &session.params);
-        let remarks = wallet.update(&mut node, now).map_err(failure)?;
-        Ok(Self { wallet, node, now, remarks })
+        Self::over(session, Wallet::over(BookFile::new(session.open()?), &session.params))
     }
 
     /// As [`Ready::open`], and says what must be said.
@@ -41,6 +36,23 @@ impl Ready {
         let mut ready = Self::open(session)?;
         ready.tell()?;
         Ok(ready)
+    }
+}
+
+impl<K: Keeper> Ready<K> {
+    /// Opens the chain of a wallet that is open, and reads what is new.
+    pub(super) fn over(session: &Session, mut wallet: Wallet<K>) -> Result<Self> {
+        let now = Timestamp(UNIX_EPOCH.elapsed().context("the clock is before 1970")?.as_secs());
+        let options = Options { backend: backend(None)?, create: false, ..Options::default() };
+        let live = LiveChain::open(&session.directory, &session.params, options, MempoolLimits::default(), now)?;
+        let mut node = OnDirectory::new(live, now);
+        let remarks = wallet.update(&mut node, now).map_err(failure)?;
+        Ok(Self { wallet, node, now, remarks })
+    }
+
+    /// Wallet, node and time, one by one.
+    pub(super) fn into_parts(self) -> (Wallet<K>, OnDirectory, Timestamp) {
+        (self.wallet, self.node, self.now)
     }
 
     /// Says what came up while the wallet was read, once.
@@ -67,7 +79,7 @@ impl Ready {
     }
 }
 
-fn say(remark: &Remark) {
+pub(super) fn say(remark: &Remark) {
     match remark {
         Remark::Rescinded { txid, block, status } => {
             let now = what_became(status);

@@ -8,13 +8,14 @@ use bloom_wallet::history::Entry;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Session;
 use super::ready::{Ready, what_became};
+use super::{Session, sharing};
 use crate::output::result;
 
 pub(super) fn balance(session: &Session) -> Result<()> {
     let ready = Ready::open_and_tell(session)?;
     let (balance, tip) = (ready.wallet.balance(), ready.wallet.tip());
+    let shared = sharing::balances(session, ready)?;
     let immature = balance.immature_total();
     if session.args.json {
         let row = |(height, amount): (&bloom_consensus::Height, &Amount)| json!({"height": height.0, "amount": units(*amount)});
@@ -23,7 +24,7 @@ pub(super) fn balance(session: &Session) -> Result<()> {
             json!({"height": tip.0, "spendable": units(balance.spendable), "immature": units(immature),
             "matures": matures, "incoming": units(balance.incoming), "change": units(balance.change),
             "outgoing": units(balance.outgoing), "reserved": units(balance.reserved),
-            "total": units(balance.total())}),
+            "total": units(balance.total()), "shared": sharing::balances_as_json(&shared)}),
         )?);
     }
     result(format_args!("spendable  {} BLOOM", balance.spendable))?;
@@ -41,6 +42,9 @@ pub(super) fn balance(session: &Session) -> Result<()> {
         result(format_args!("{name:<9}  {amount} BLOOM {what}"))?;
     }
     result(format_args!("total      {} BLOOM", balance.total()))?;
+    for (address, shared) in &shared {
+        result(format_args!("shared     {} BLOOM, {} spendable, at {address}", shared.total(), shared.spendable))?;
+    }
     Ok(result(format_args!("height     {tip}"))?)
 }
 

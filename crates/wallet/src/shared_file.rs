@@ -1,0 +1,94 @@
+//! A shared address as a wallet of its own: its book is kept in the same file, its one key is watched.
+
+use bloom_consensus::{OutputKey, Params};
+
+use crate::book::Book;
+use crate::keeper::{BookFile, Keeper};
+use crate::shared::Cosigners;
+use crate::watch::Watch;
+use crate::{Wallet, WalletFile, WalletFileError, WalletKeys};
+
+/// A keeper whose book is part of a wallet's file.
+pub trait InFile: Keeper {
+    /// The file.
+    fn file(&self) -> &WalletFile<Book>;
+
+    /// The file, to be changed; [`Keeper::save`] keeps it.
+    fn file_mut(&mut self) -> &mut WalletFile<Book>;
+}
+
+/// A wallet's file, and the book of one of its shared addresses.
+pub struct SharedFile {
+    file: WalletFile<Book>,
+    at: usize,
+}
+
+impl SharedFile {
+    /// The shared address of a key, or the file back if it has none of it.
+    ///
+    /// # Errors
+    /// The file.
+    pub fn find(file: WalletFile<Book>, key: &OutputKey) -> Result<Self, Box<WalletFile<Book>>> {
+        match file.signing().position(key) {
+            Some(at) => Ok(Self { file, at }),
+            None => Err(Box::new(file)),
+        }
+    }
+
+    /// Who shares it.
+    #[must_use]
+    pub fn cosigners(&self) -> &Cosigners {
+        &self.file.signing().shared()[self.at].cosigners
+    }
+
+    /// The whole file again.
+    #[must_use]
+    pub fn into_file(self) -> WalletFile<Book> {
+        self.file
+    }
+
+    /// A wallet that sees this address alone. It can prepare, record and send, and sign nothing.
+    #[must_use]
+    pub fn wallet(self, params: &Params) -> Wallet<Self> {
+        let watch = Watch::only(self.file.keys().account().clone(), self.cosigners().output_key());
+        Wallet::watching(self, watch, params)
+    }
+}
+
+impl Keeper for SharedFile {
+    fn keys(&self) -> &WalletKeys {
+        self.file.keys()
+    }
+
+    fn book(&self) -> &Book {
+        self.file.signing().book(self.at)
+    }
+
+    fn book_mut(&mut self) -> &mut Book {
+        self.file.signing_mut().book_mut(self.at)
+    }
+
+    fn save(&mut self) -> Result<(), WalletFileError> {
+        self.file.save()
+    }
+}
+
+impl InFile for SharedFile {
+    fn file(&self) -> &WalletFile<Book> {
+        &self.file
+    }
+
+    fn file_mut(&mut self) -> &mut WalletFile<Book> {
+        &mut self.file
+    }
+}
+
+impl InFile for BookFile {
+    fn file(&self) -> &WalletFile<Book> {
+        self.inner()
+    }
+
+    fn file_mut(&mut self) -> &mut WalletFile<Book> {
+        self.inner_mut()
+    }
+}
