@@ -64,7 +64,7 @@ impl LiveChain {
     /// None of a store in memory.
     pub fn in_memory(params: &Params, options: Options, limits: MempoolLimits) -> Result<Self, StoreError> {
         let chain = Chain::in_memory(params, options)?;
-        let mempool = Mempool::new(limits, chain.tip().hash);
+        let mempool = Mempool::new(limits, chain.tip());
         Ok(Self { chain, mempool, file: None, loaded: Loaded::default(), saved: None })
     }
 

@@ -74,6 +74,8 @@ pub struct MempoolEntry {
     pub(crate) newest_coin: Height,
     /// The first height at which a block may hold it: its own not_before and its coinbases' maturity.
     pub(crate) earliest: Height,
+    /// Whether it came without waiting parents.
+    pub(crate) came_alone: bool,
 }
 
 impl MempoolEntry {
@@ -123,6 +125,11 @@ impl MempoolEntry {
     #[must_use]
     pub fn rate(&self) -> FeeRate {
         FeeRate::of(self.fee, self.bytes())
+    }
+
+    /// Whether its own rate is all that a miner looks at.
+    pub(crate) fn speaks_for_its_rate(&self) -> bool {
+        self.came_alone && self.descendants.count == 1
     }
 
     pub(crate) fn own(&self) -> Totals {

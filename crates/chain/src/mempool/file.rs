@@ -1,6 +1,6 @@
 //! What waits, kept across a restart: one file beside the chain's, replaced as a whole.
 //!
-//! magic ‖ format u32 ‖ network 32 ‖ floor u64 ‖ its time u64 ‖ count u32 ‖ count × (added u64 ‖ height u64 ‖ length u32 ‖
+//! magic ‖ format u32 ‖ network 32 ‖ floor u64 ‖ its time u64 ‖ the estimator's counts, u64 each ‖ count u32 ‖ count × (added u64 ‖ height u64 ‖ length u32 ‖
 //! transaction) ‖ BLAKE3 of all that comes before it. Integers are little-endian. Everything in it is judged anew: it
 //! could be another chain's, or an older one's.
 
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use bloom_consensus::{Height, NetworkId, Timestamp, Transaction};
 use thiserror::Error;
 
+use super::estimate::Estimator;
 use super::floor::Floor;
 use super::{Mempool, MempoolLimits, Origin};
 use crate::store::sync_directory;
@@ -64,6 +65,8 @@ struct Kept {
     transaction: Transaction,
 }
 
+type Contents = (Floor, Estimator, Vec<Kept>);
+
 impl Mempool {
     /// Reads what was kept and judges it anew.
     pub(crate) fn load(
@@ -72,13 +75,13 @@ impl Mempool {
         limits: MempoolLimits,
         now: Timestamp,
     ) -> Result<(Self, Loaded), StoreError> {
-        let mut pool = Self::new(limits, chain.tip().hash);
+        let mut pool = Self::new(limits, chain.tip());
         let bytes = match read(path, limits) {
             Ok(None) => return Ok((pool, Loaded::default())),
             Ok(Some(bytes)) => bytes,
             Err(error) => return Ok((pool, set_aside(path, error.to_string()))),
         };
-        let (floor, kept) = match decode(&bytes, &chain.params().network_id) {
+        let (floor, estimator, kept) = match decode(&bytes, &chain.params().network_id) {
             Ok(decoded) => decoded,
             Err(what) => return Ok((pool, set_aside(path, what))),
         };
@@ -92,6 +95,7 @@ impl Mempool {
         }
         let before = pool.len();
         pool.floor = floor;
+        pool.estimator = estimator;
         pool.pass_time(now);
         let expired = before - pool.len();
         loaded.kept -= expired;
@@ -120,6 +124,7 @@ impl Mempool {
         let (rate, since) = self.floor.parts();
         out.extend(rate.units_per_kilobyte().to_le_bytes());
         out.extend(since.0.to_le_bytes());
+        out.extend(self.estimator.counts().flat_map(u64::to_le_bytes));
         out.extend(length(self.len()));
         for entry in self.iter() {
             out.extend(entry.added.0.to_le_bytes());
@@ -165,7 +170,7 @@ fn set_aside(path: &Path, what: String) -> Loaded {
     Loaded { fault: Some(fault), ..Loaded::default() }
 }
 
-fn decode(bytes: &[u8], network: &NetworkId) -> Result<(Floor, Vec<Kept>), String> {
+fn decode(bytes: &[u8], network: &NetworkId) -> Result<Contents, String> {
     let damaged = || "it is damaged".to_owned();
     let (head, checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or_else(damaged)?;
     if blake3::hash(head).as_bytes() != checksum {
@@ -186,8 +191,9 @@ fn decode(bytes: &[u8], network: &NetworkId) -> Result<(Floor, Vec<Kept>), Strin
     decode_rest(reader).ok_or_else(damaged)
 }
 
-fn decode_rest(mut reader: Reader<'_>) -> Option<(Floor, Vec<Kept>)> {
+fn decode_rest(mut reader: Reader<'_>) -> Option<Contents> {
     let floor = Floor::new(FeeRate::per_kilobyte(reader.u64()?), Timestamp(reader.u64()?));
+    let estimator = Estimator::from_counts(|| reader.u64())?;
     let count = reader.u32()?;
     let mut kept = Vec::new();
     for _ in 0..count {
@@ -196,7 +202,7 @@ fn decode_rest(mut reader: Reader<'_>) -> Option<(Floor, Vec<Kept>)> {
         let transaction = Transaction::decode(reader.bytes(length)?).ok()?;
         kept.push(Kept { added, height, transaction });
     }
-    reader.0.is_empty().then_some((floor, kept))
+    reader.0.is_empty().then_some((floor, estimator, kept))
 }
 
 struct Reader<'a>(&'a [u8]);

@@ -26,7 +26,7 @@ impl Mempool {
                 Some(block) if block.header.template.prev_hash == from && block.hash() == tip => self.connect(block),
                 _ => self.walk(chain, from, now)?,
             }
-            self.tip = tip;
+            (self.tip, self.height) = (tip, chain.tip().height);
             self.revision += 1;
         }
         self.pass_time(now);
@@ -59,9 +59,14 @@ impl Mempool {
 
     /// A block is on top of the tip: what it holds and what contradicts it leaves.
     fn connect(&mut self, block: &Block) {
+        let height = block.header.template.height;
+        self.estimator.fade();
         for transaction in &block.transactions {
             if let Some(slot) = self.graph.slot(&transaction.txid()) {
-                self.graph.remove_confirmed(slot);
+                let entry = self.graph.remove_confirmed(slot);
+                if entry.speaks_for_its_rate() {
+                    self.estimator.confirmed(entry.rate(), entry.height, height);
+                }
                 continue;
             }
             let spender = |input| self.graph.spender(input);

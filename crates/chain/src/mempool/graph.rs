@@ -169,6 +169,7 @@ impl Graph {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let entry = MempoolEntry {
+            came_alone: parents.is_empty(),
             ancestors,
             descendants: own,
             parents,

@@ -10,6 +10,7 @@ mod admit;
 mod audit;
 mod entry;
 mod error;
+mod estimate;
 mod file;
 mod floor;
 mod follow;
@@ -19,7 +20,7 @@ pub mod policy;
 mod replace;
 mod template;
 
-use bloom_consensus::{BlockHash, Outpoint, Timestamp, Txid};
+use bloom_consensus::{BlockHash, Height, Outpoint, Timestamp, Txid};
 
 pub use admit::Admitted;
 pub(crate) use admit::Origin;
@@ -29,7 +30,8 @@ pub use error::AdmitError;
 pub use file::{Loaded, MempoolFault};
 pub use policy::MempoolLimits;
 
-use crate::FeeRate;
+use crate::{FeeRate, Tip};
+use estimate::Estimator;
 use floor::Floor;
 use graph::Graph;
 
@@ -39,8 +41,10 @@ pub struct Mempool {
     graph: Graph,
     limits: MempoolLimits,
     floor: Floor,
-    /// The tip that everything here was checked against.
+    estimator: Estimator,
+    /// The tip that everything here was checked against, and its height.
     tip: BlockHash,
+    height: Height,
     /// Rises whenever something comes or goes.
     revision: u64,
     /// Before this nothing needs to be looked through for what has expired.
@@ -51,9 +55,10 @@ pub struct Mempool {
 const EXPIRY_ROUND_SECS: u64 = 600;
 
 impl Mempool {
-    pub(crate) fn new(limits: MempoolLimits, tip: BlockHash) -> Self {
-        let (graph, floor, next_expiry) = (Graph::default(), Floor::default(), Timestamp(0));
-        Self { graph, limits, floor, tip, revision: 0, next_expiry }
+    pub(crate) fn new(limits: MempoolLimits, tip: Tip) -> Self {
+        let (graph, floor, estimator) = (Graph::default(), Floor::default(), Estimator::default());
+        let Tip { hash: tip, height, .. } = tip;
+        Self { graph, limits, floor, estimator, tip, height, revision: 0, next_expiry: Timestamp(0) }
     }
 
     /// How many wait.
@@ -125,10 +130,14 @@ impl Mempool {
         self.floor.rate()
     }
 
-    /// A fee rate that should bring a transaction into one of the next `blocks` blocks.
+    /// A fee rate that should bring a transaction into one of the next `blocks` blocks, by what was confirmed of late;
+    /// where that tells nothing, and never less, what is asked at present.
     #[must_use]
-    pub fn estimate(&self, _blocks: u32) -> FeeRate {
-        self.min_fee_rate()
+    pub fn estimate(&self, blocks: u32) -> FeeRate {
+        let alone = self.graph.occupied().map(|(_, entry)| entry).filter(|entry| entry.speaks_for_its_rate());
+        let waiting = alone.map(|entry| (entry.rate(), self.height.0.saturating_sub(entry.height.0)));
+        let learnt = self.estimator.estimate(blocks, waiting);
+        learnt.unwrap_or_default().max(self.min_fee_rate())
     }
 
     /// A number that changes whenever a transaction comes or goes.

@@ -2,12 +2,19 @@
 //!
 //! A package is a transaction with all that it stands on and that is not in the block yet, so that a child pays for its
 //! parents. Packages go in by what they pay for their bytes; one that does not fit is passed over until less of it is
-//! left to put in.
+//! left to put in. Then the edge of the block is searched for something better.
+
+mod improve;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 
+use bloom_consensus::constants::MIN_TRANSACTION_BYTES;
+
 use super::entry::{Slot, Totals};
 use super::graph::Rank;
+use improve::{SIDE, improve};
 
 /// Transactions with their sizes, fees and dependencies. Their numbers are below [`Pool::capacity`], and parents have
 /// lower sequences than their children.
@@ -28,7 +35,11 @@ const MOST_FAILURES: usize = 1_000;
 
 /// Transactions of at most `cap` bytes in all, each after those that it stands on.
 pub(crate) fn pack<P: Pool>(pool: &P, cap: u64) -> Vec<Slot> {
-    Filling::new(pool, cap).fill()
+    let mut filling = Filling::new(pool, cap);
+    let mut untouched = pool.best_first().peekable();
+    filling.fill(&mut untouched);
+    let contenders = filling.contenders(untouched);
+    improve(pool, cap, filling.taken, &contenders)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,6 +53,9 @@ enum State {
     Taken,
 }
 
+/// What the pool has, best first.
+type Untouched<I> = std::iter::Peekable<I>;
+
 /// A block while it is filled.
 struct Filling<'a, P> {
     pool: &'a P,
@@ -50,28 +64,30 @@ struct Filling<'a, P> {
     changed: HashMap<Slot, Totals>,
     changed_order: BTreeSet<Rank>,
     taken: Vec<Slot>,
+    /// What did not fit, best first, and may have gone in since.
+    passed_over: Vec<Slot>,
     room: u64,
 }
 
 impl<'a, P: Pool> Filling<'a, P> {
     fn new(pool: &'a P, cap: u64) -> Self {
         let state = vec![State::Untouched; pool.capacity()];
-        Self { pool, state, changed: HashMap::new(), changed_order: BTreeSet::new(), taken: Vec::new(), room: cap }
+        Self {
+            pool,
+            state,
+            changed: HashMap::new(),
+            changed_order: BTreeSet::new(),
+            taken: Vec::new(),
+            passed_over: Vec::new(),
+            room: cap,
+        }
     }
 
-    fn fill(mut self) -> Vec<Slot> {
-        let mut untouched = self.pool.best_first().peekable();
+    fn fill(&mut self, untouched: &mut Untouched<impl Iterator<Item = Rank>>) {
         let mut failures = 0;
-        while failures < MOST_FAILURES && self.room >= bloom_consensus::constants::MIN_TRANSACTION_BYTES as u64 {
-            while untouched.next_if(|rank| self.state_of(rank.slot) != State::Untouched).is_some() {}
-            let (next, totals) = match (untouched.peek(), self.changed_order.last()) {
-                (None, None) => break,
-                (Some(rank), changed) if changed.is_none_or(|changed| rank > changed) => {
-                    (rank.slot, self.pool.package(rank.slot))
-                }
-                (_, Some(changed)) => (changed.slot, *self.changed.get(&changed.slot).expect("it is in the order")),
-                (Some(_), None) => unreachable!("the first arm takes it"),
-            };
+        while failures < MOST_FAILURES && self.room >= MIN_TRANSACTION_BYTES as u64 {
+            let Some(next) = self.next(untouched) else { return };
+            let totals = self.changed.get(&next).copied().unwrap_or_else(|| self.pool.package(next));
             if totals.bytes <= self.room {
                 failures = 0;
                 self.take(next);
@@ -79,15 +95,46 @@ impl<'a, P: Pool> Filling<'a, P> {
                 failures += 1;
                 self.leave_order(next);
                 self.set(next, State::PassedOver);
+                self.passed_over.push(next);
             }
         }
-        self.taken
     }
 
-    /// Puts a transaction and what is left of its package into the block.
-    fn take(&mut self, item: Slot) {
-        let mut package = vec![item];
-        let mut open: Vec<Slot> = self.pool.parents(item).to_vec();
+    /// The best that is neither in nor passed over.
+    fn next(&self, untouched: &mut Untouched<impl Iterator<Item = Rank>>) -> Option<Slot> {
+        while untouched.next_if(|rank| self.state_of(rank.slot) != State::Untouched).is_some() {}
+        let best = untouched.peek().max(self.changed_order.last());
+        best.map(|rank| rank.slot)
+    }
+
+    /// The best that did not go in, with what they stand on, parents first: at most [`SIDE`] of them.
+    fn contenders(&mut self, mut untouched: Untouched<impl Iterator<Item = Rank>>) -> Vec<Slot> {
+        let mut contenders = Vec::new();
+        for slot in std::mem::take(&mut self.passed_over) {
+            self.contend(slot, &mut contenders);
+        }
+        while contenders.len() < SIDE
+            && let Some(next) = self.next(&mut untouched)
+        {
+            self.leave_order(next);
+            self.set(next, State::PassedOver);
+            self.contend(next, &mut contenders);
+        }
+        contenders
+    }
+
+    fn contend(&self, slot: Slot, contenders: &mut Vec<Slot>) {
+        let mut package = self.package_left(slot);
+        package.retain(|slot| !contenders.contains(slot));
+        if contenders.len() + package.len() <= SIDE {
+            contenders.extend(package);
+        }
+    }
+
+    /// What of a package is not in the block, parents first; nothing if all of it is.
+    fn package_left(&self, item: Slot) -> Vec<Slot> {
+        let mut package: Vec<Slot> = Vec::new();
+        let mut open = vec![item];
         while let Some(slot) = open.pop() {
             if self.state_of(slot) != State::Taken && !package.contains(&slot) {
                 package.push(slot);
@@ -95,7 +142,12 @@ impl<'a, P: Pool> Filling<'a, P> {
             }
         }
         package.sort_unstable_by_key(|slot| self.pool.sequence(*slot));
-        for slot in package {
+        package
+    }
+
+    /// Puts a transaction and what is left of its package into the block.
+    fn take(&mut self, item: Slot) {
+        for slot in self.package_left(item) {
             self.leave_order(slot);
             self.set(slot, State::Taken);
             self.taken.push(slot);
