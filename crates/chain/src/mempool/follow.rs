@@ -63,7 +63,7 @@ impl Mempool {
         self.estimator.fade();
         for transaction in &block.transactions {
             if let Some(slot) = self.graph.slot(&transaction.txid()) {
-                let entry = self.graph.remove_confirmed(slot);
+                let entry = self.graph.remove_confirmed(slot, height);
                 if entry.speaks_for_its_rate() {
                     self.estimator.confirmed(entry.rate(), entry.height, height);
                 }

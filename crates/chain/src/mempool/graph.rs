@@ -188,15 +188,18 @@ impl Graph {
         slot
     }
 
-    /// Takes out one that a block holds; its parents have left before it.
-    pub(crate) fn remove_confirmed(&mut self, slot: Slot) -> MempoolEntry {
+    /// Takes out one that the block at a height holds; its parents have left before it, and its children spend coins of
+    /// that height from now on.
+    pub(crate) fn remove_confirmed(&mut self, slot: Slot, height: Height) -> MempoolEntry {
         if !self.at(slot).children.is_empty() {
             let own = self.at(slot).own();
             for descendant in self.descendants_of(slot) {
                 self.change_ancestors(descendant, |totals| totals.remove(own));
             }
             for child in self.at(slot).children.clone() {
-                self.at_mut(child).parents.retain(|parent| *parent != slot);
+                let child = self.at_mut(child);
+                child.parents.retain(|parent| *parent != slot);
+                child.newest_coin = child.newest_coin.max(height);
             }
         }
         self.forget(slot)
