@@ -255,6 +255,18 @@ fn secrets_are_told_only_when_asked_for() {
     }
 }
 
+#[test]
+fn a_change_of_password_changes_nothing_else() {
+    let home = home();
+    let address = create(&home);
+    home.run(&format!("mine --blocks 2 --pace 0 --address {address} --data-dir d")).ok();
+    let history = |password: &str| wallet(&home, &format!("history --json --password-file {password}")).ok().stdout;
+    let before = history("pw");
+    assert!(before.contains(&address));
+    wallet(&home, "password --password-file pw --new-password-file pw2").ok();
+    assert_eq!(history("pw2"), before);
+}
+
 /// Killed anywhere in a change of password, by `kill -9`: the wallet opens with the old or the new one, and with what it
 /// held.
 #[test]

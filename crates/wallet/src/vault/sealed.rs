@@ -46,11 +46,10 @@ impl Key {
 /// A whole file: the header and what it authenticates.
 pub(super) fn seal<T: Serialize>(path: &Path, key: &Key, header: &Header, value: &T) -> Result<Vec<u8>, VaultError> {
     let mut plain = padded(path, value)?;
-    let bytes = header.to_bytes();
     key.cipher()
-        .encrypt_in_place(&header.nonce.into(), &bytes, &mut *plain)
+        .encrypt_in_place(&header.nonce.into(), &authenticated(header), &mut *plain)
         .expect("what fits a vault is far below what fits the cipher");
-    Ok([&bytes[..], &plain].concat())
+    Ok([&header.to_bytes()[..], &plain].concat())
 }
 
 /// What was sealed. One attempt, after which nobody learns what was wrong.
@@ -62,7 +61,7 @@ pub(super) fn open<T: DeserializeOwned>(
 ) -> Result<T, VaultError> {
     let mut plain = Zeroizing::new(sealed.to_vec());
     key.cipher()
-        .decrypt_in_place(&header.nonce.into(), &header.to_bytes(), &mut *plain)
+        .decrypt_in_place(&header.nonce.into(), &authenticated(header), &mut *plain)
         .map_err(|_| VaultError::Closed { path: path.to_owned() })?;
     let content = |at| VaultError::Content { path: path.to_owned(), at };
     let (length, rest) = plain.split_first_chunk::<LENGTH_BYTES>().ok_or_else(|| content(0))?;
@@ -70,6 +69,11 @@ pub(super) fn open<T: DeserializeOwned>(
     let json = rest.get(..length).ok_or_else(|| content(0))?;
     // serde_json's message would repeat what it found.
     serde_json::from_slice(json).map_err(|error| content(error.column()))
+}
+
+/// What the tag vouches for beside the content: the header, to the last byte.
+fn authenticated(header: &Header) -> [u8; HEADER_BYTES] {
+    header.to_bytes()
 }
 
 /// Written twice, first to count: what grows while it is written leaves copies of itself behind.

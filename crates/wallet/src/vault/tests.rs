@@ -100,8 +100,7 @@ fn a_thousand_wrong_passwords_tell_nothing() {
     let before = fs::read(home.path()).unwrap();
     let bytes = before.clone();
     let (header, sealed) = Header::parse(&home.path(), &bytes).unwrap();
-    let mut answers = BTreeSet::new();
-    for attempt in 0..1_000_u32 {
+    let answer = |attempt: u32| {
         // Near misses, prefixes, continuations, other cases, bytes that are no text.
         let wrong: Vec<u8> = match attempt {
             0 => PASSWORD[..12].to_vec(),
@@ -113,8 +112,13 @@ fn a_thousand_wrong_passwords_tell_nothing() {
         };
         let key = Key::derive(&home.path(), &wrong, &header).unwrap();
         let error = sealed::open::<String>(&home.path(), &key, &header, sealed).unwrap_err();
-        answers.insert(format!("{error} {error:?}"));
-    }
+        format!("{error} {error:?}")
+    };
+    let mut answers: BTreeSet<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..4).map(|n| scope.spawn(move || (n..1_000).step_by(4).map(answer).collect::<Vec<_>>())).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
     let error = home.open(b"correct").unwrap_err();
     answers.insert(format!("{error} {error:?}"));
     home.damaged(|bytes| *bytes.last_mut().unwrap() ^= 1);

@@ -4,11 +4,11 @@ use anyhow::{Context, Result};
 use bloom_chain::StoreError;
 use bloom_consensus::Height;
 use bloom_wallet::{AccountPublic, Cost, KeyChain, VaultError, WalletFile, WalletKeys, WordCount, Words, names};
-use serde_json::{Value, json};
+use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::Session;
 use super::keep::show_words;
+use super::{Session, Untouched};
 use crate::cli::wallet::{CreateArgs, PassphraseArgs, RestoreArgs};
 use crate::context::{backend, open_chain, usage};
 use crate::output::{DataError, note, result};
@@ -60,7 +60,7 @@ fn not_there(session: &Session) -> Result<()> {
     Ok(())
 }
 
-fn make(session: &Session, keys: WalletKeys) -> Result<WalletFile<Value>> {
+fn make(session: &Session, keys: WalletKeys) -> Result<WalletFile<Untouched>> {
     let password = session.password().read_new("password", "password")?;
     names::make_directory(&session.directory)
         .with_context(|| DataError(format!("{}: no wallet can be made here", session.directory.display())))?;
@@ -68,7 +68,7 @@ fn make(session: &Session, keys: WalletKeys) -> Result<WalletFile<Value>> {
     Ok(WalletFile::create(&session.path(), password.as_bytes(), Cost::DEFAULT, network, keys)?)
 }
 
-fn say(session: &Session, file: &WalletFile<Value>) -> Result<()> {
+fn say(session: &Session, file: &WalletFile<Untouched>) -> Result<()> {
     let (name, keys) = (&session.args.wallet, file.keys());
     let address = session.address(&keys.account().key(KeyChain::Receive, 0));
     if session.args.json {

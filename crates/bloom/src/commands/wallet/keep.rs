@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 use bloom_wallet::{Cost, WalletFile, Words, names};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::Session;
+use super::{Session, Untouched};
 use crate::cli::wallet::{BackupArgs, PasswordArgs};
 use crate::context::usage;
 use crate::output::{DataError, note, result};
@@ -34,7 +34,7 @@ pub(super) fn password(session: &Session, args: &PasswordArgs) -> Result<()> {
     if args.new_password_fd.is_some() && args.new_password_fd == session.args.password_fd {
         return Err(usage("--password-fd and --new-password-fd: got the same descriptor, expected one for each"));
     }
-    let mut file: WalletFile<Value> = session.open()?;
+    let mut file: WalletFile<Untouched> = session.open()?;
     let source = Source::new(args.new_password_file.as_ref(), args.new_password_fd);
     let password = source.read_new("new password", "new-password")?;
     file.change_password(password.as_bytes(), Cost::DEFAULT)?;
@@ -47,7 +47,7 @@ pub(super) fn password(session: &Session, args: &PasswordArgs) -> Result<()> {
 }
 
 pub(super) fn backup(session: &Session, args: &BackupArgs) -> Result<()> {
-    let file: WalletFile<Value> = session.open()?;
+    let file: WalletFile<Untouched> = session.open()?;
     let keys = file.keys();
     let (account, birthday) = (keys.account(), keys.birthday());
     if args.xpub {

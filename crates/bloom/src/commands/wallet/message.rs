@@ -5,9 +5,9 @@ use std::io::Read;
 use anyhow::{Context, Result, bail};
 use bloom_wallet::WalletFile;
 use bloom_wallet::message::{MAX_MESSAGE_BYTES, MessageSignature};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Session, key_of};
+use super::{Session, Untouched, key_of};
 use crate::cli::wallet::{MessageArgs, SignMessageArgs, VerifyMessageArgs, WalletArgs};
 use crate::context::{network, open_file, usage};
 use crate::output::result;
@@ -18,7 +18,7 @@ const ADDRESSES_SEARCHED: u32 = 10_000;
 pub(super) fn sign(session: &Session, args: &SignMessageArgs) -> Result<()> {
     let key = session.key(&args.address)?;
     let text = text(&args.message)?;
-    let file: WalletFile<Value> = session.open()?;
+    let file: WalletFile<Untouched> = session.open()?;
     let keys = file.keys();
     let path = keys.account().find(&key, ADDRESSES_SEARCHED).ok_or_else(|| {
         usage(format!("{}: none of the first {ADDRESSES_SEARCHED} addresses of this wallet", args.address))

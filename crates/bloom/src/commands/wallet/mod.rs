@@ -25,6 +25,7 @@ use bloom_wallet::{VaultError, WalletFile};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::cli::wallet::{WalletArgs, WalletCommand};
 use crate::context::usage;
@@ -63,6 +64,9 @@ fn no_core_dumps() -> Result<()> {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     setrlimit(Resource::Core, none).context("this system does not let a program forgo core dumps")
 }
+
+/// What a wallet remembers, to the byte, for commands that leave it as it is.
+type Untouched = Box<RawValue>;
 
 /// What every command on a wallet begins with.
 pub(crate) struct Session<'a> {
