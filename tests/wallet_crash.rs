@@ -61,3 +61,34 @@ fn a_new_wallet_is_whole_or_not_there() {
         }
     }
 }
+
+/// The same command again, whatever became of the first: the payee gets it once.
+#[test]
+fn a_payment_whose_command_dies_and_is_repeated_is_made_once() {
+    let home = home();
+    let wallet = |name: &str, line: &str| {
+        home.run(&format!("wallet --data-dir d --password-file pw --json --wallet {name} {line}")).ok().json()
+    };
+    wallet("payer", "create");
+    wallet("payee", "create");
+    let payer = text(&wallet("payer", "address")["address"]);
+    let payee = text(&wallet("payee", "address")["address"]);
+    home.run(&format!("mine --data-dir d --pace 0 --blocks 128 --address {payer}")).ok();
+    wallet("payer", "balance");
+    let incoming = || text(&wallet("payee", "balance")["incoming"]).parse::<u64>().unwrap();
+    let mut died = 0_u64;
+    // A payment saves its wallet twice: when it is recorded, and when it was told of.
+    for (saves, point) in [(0, "wallet.before-write"), (0, "wallet.after-sync"), (1, "wallet.before-rename")] {
+        let before = incoming();
+        let units = 100_000_000 + died;
+        let pay = format!("pay {payee} {}.{:08} --yes", units / 100_000_000, units % 100_000_000);
+        let mut command =
+            home.bloom(format!("wallet --data-dir d --password-file pw --wallet payer {pay}").split_whitespace());
+        command.env("FAILPOINTS", format!("{point}={saves}*off->return"));
+        let first = Running::start(command).finish();
+        assert!(first.status.code().is_none(), "{point} was not passed: {}", first.stderr);
+        wallet("payer", &pay);
+        died += 1;
+        assert_eq!(incoming() - before, units, "{point}: paid once");
+    }
+}

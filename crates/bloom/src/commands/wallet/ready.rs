@@ -1,17 +1,16 @@
 //! A wallet read up to the chain in the data directory, and what every command that does so must say.
 
-use std::time::UNIX_EPOCH;
-
-use anyhow::{Context, Result};
-use bloom_chain::{FeeRate, LiveChain, MempoolLimits, Options};
+use anyhow::Result;
+use bloom_chain::FeeRate;
 use bloom_consensus::Timestamp;
+use bloom_miner::unix_time;
 use bloom_wallet::book::Status;
 use bloom_wallet::{
     BookFile, BuildError, DirectoryError, Keeper, Node, OnDirectory, Remark, Wallet, WalletError, scan,
 };
 
 use super::Session;
-use crate::context::{backend, usage};
+use crate::context::{backend, open_live, usage};
 use crate::output::note;
 
 /// How many blocks a payment may take to be confirmed, unless its fee rate is said.
@@ -42,9 +41,8 @@ impl Ready {
 impl<K: Keeper> Ready<K> {
     /// Opens the chain of a wallet that is open, and reads what is new.
     pub(super) fn over(session: &Session, mut wallet: Wallet<K>) -> Result<Self> {
-        let now = Timestamp(UNIX_EPOCH.elapsed().context("the clock is before 1970")?.as_secs());
-        let options = Options { backend: backend(None)?, create: false, ..Options::default() };
-        let live = LiveChain::open(&session.directory, &session.params, options, MempoolLimits::default(), now)?;
+        let now = unix_time();
+        let live = open_live(&session.directory, &session.params, backend(None)?, false)?;
         let mut node = OnDirectory::new(live, now);
         let remarks = wallet.update(&mut node, now).map_err(failure)?;
         Ok(Self { wallet, node, now, remarks })
