@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod spending;
+mod tx;
 pub(crate) mod wallet;
 
 use std::num::NonZeroUsize;
@@ -11,6 +12,7 @@ use bloom_kernel::Backend;
 use clap::{Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 
+pub(crate) use self::tx::{TxAction, TxArgs};
 use self::wallet::WalletArgs;
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BLOOM_COMMIT"), ")");
@@ -33,6 +35,8 @@ pub(crate) enum Command {
     Chain(ChainArgs),
     /// Keep keys, receive and pay
     Wallet(WalletArgs),
+    /// Read a transaction, prove that it is in a block, check such a proof
+    Tx(TxArgs),
     /// Look at the transactions that wait for a block
     Mempool(MempoolArgs),
     /// Measure every backend of this machine

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(args),
         Command::Chain(args) => commands::chain::run(args),
         Command::Wallet(args) => commands::wallet::run(args),
+        Command::Tx(args) => commands::tx::run(args),
         Command::Mempool(args) => commands::mempool::run(args),
         Command::Bench(args) => commands::bench::run(args),
         Command::Vectors(args) => commands::vectors::run(args),

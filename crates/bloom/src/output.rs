@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use bloom_chain::{ExportError, ImportError, MarkError, StoreError, VerifyError};
+use bloom_chain::{ExportError, ImportError, MarkError, ProveError, StoreError, VerifyError};
 use bloom_miner::{LoopError, OnChainError};
 use bloom_wallet::{VaultError, WalletFileError};
 use thiserror::Error;
@@ -38,6 +38,7 @@ impl Failure {
                 || matches!(cause.downcast_ref(), Some(MarkError::Store(_)))
                 || matches!(cause.downcast_ref(), Some(ExportError::Store(_)))
                 || matches!(cause.downcast_ref(), Some(ImportError::Store(_)))
+                || matches!(cause.downcast_ref(), Some(ProveError::Store(_)))
                 || matches!(cause.downcast_ref(), Some(LoopError::Chain(OnChainError::Store(_))))
         };
         let vault = error.chain().find_map(|cause| match cause.downcast_ref() {

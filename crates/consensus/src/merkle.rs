@@ -34,7 +34,8 @@ pub fn root(coinbase: &Txid, transactions: impl IntoIterator<Item = Wtxid>) -> M
     }
 }
 
-fn parent(pair: &[[u8; 32]]) -> [u8; 32] {
+/// The node over two, or the odd one as it is.
+pub(crate) fn parent(pair: &[[u8; 32]]) -> [u8; 32] {
     match pair {
         [left, right] => node(left, right),
         odd => *odd.first().expect("chunks are not empty"),

@@ -8,6 +8,7 @@ pub(crate) mod genesis;
 pub(crate) mod mempool;
 pub(crate) mod mine;
 pub(crate) mod shell;
+pub(crate) mod tx;
 pub(crate) mod vectors;
 pub(crate) mod verify;
 pub(crate) mod wallet;

@@ -5,6 +5,7 @@ mod difficulty;
 mod drafts;
 mod encoding;
 mod headers;
+mod inclusion;
 mod ledger;
 mod merkle;
 mod networks;
