@@ -45,7 +45,8 @@ def _add(a, b):
     return x, (slope * (a[0] - x) - a[1]) % P
 
 
-def _multiply(scalar, point):
+def multiply(scalar, point):
+    """A point times a number, which leaks through the time that it takes: for published keys only."""
     result = None
     while scalar:
         if scalar & 1:
@@ -68,5 +69,5 @@ def verify(key, message, signature):
     if point is None or r >= P or s >= ORDER:
         return False
     e = _challenge(signature[:32] + key + message)
-    found = _add(_multiply(s, GENERATOR), _multiply(ORDER - e, point))
+    found = _add(multiply(s, GENERATOR), multiply(ORDER - e, point))
     return found is not None and found[1] % 2 == 0 and found[0] == r
