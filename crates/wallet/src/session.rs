@@ -93,10 +93,18 @@ struct OpenSession {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileIdentity {
-    device: u64,
+    /// None in a session across restarts: where disks are numbered anew when they are found, it would be another.
+    device: Option<u64>,
     inode: u64,
     changed_secs: i64,
     changed_nanos: i64,
+}
+
+impl FileIdentity {
+    fn is(&self, other: &Self) -> bool {
+        let device = self.device.or(other.device);
+        Self { device, ..self.clone() } == *other
+    }
 }
 
 /// Whoever keeps the wallet file.
@@ -198,9 +206,10 @@ impl<'a> Sessions<'a> {
         random::fill(&mut key[..])?;
         random::fill(&mut seed[..])?;
         random::fill(&mut nonce)?;
-        let file = write(&path, &seal(id, &key, &nonce, &seed)).map_err(at(&path))?;
+        let mut file = write(&path, &seal(id, &key, &nonce, &seed)).map_err(at(&path))?;
         kill_point!("nonces.before-record");
         let boot = if across_restarts { None } else { self.boot.clone() };
+        file.device = file.device.filter(|_| !across_restarts);
         let mut book = self.keeper.sessions().clone();
         book.open.retain(|session| session.id != id);
         book.spent.retain(|spent| *spent != id);
@@ -279,7 +288,7 @@ impl<'a> Sessions<'a> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(SessionError::Gone { path }),
             Err(error) => return Err(at(&path)(error)),
         };
-        if identity.as_ref() != Some(&session.file) {
+        if !identity.is_some_and(|identity| session.file.is(&identity)) {
             return Err(SessionError::Copied { path });
         }
         if session.boot.is_some() && session.boot != self.boot {
@@ -350,7 +359,7 @@ fn read(path: &Path) -> io::Result<(Vec<u8>, Option<FileIdentity>)> {
 fn identity(metadata: &fs::Metadata) -> Option<FileIdentity> {
     let is_ours = metadata.is_file() && metadata.nlink() == 1 && metadata.mode() & 0o077 == 0;
     is_ours.then(|| FileIdentity {
-        device: metadata.dev(),
+        device: Some(metadata.dev()),
         inode: metadata.ino(),
         changed_secs: metadata.ctime(),
         changed_nanos: metadata.ctime_nsec(),

@@ -1,12 +1,14 @@
 //! A shared address as a wallet of its own: its book is kept in the same file, its one key is watched.
 
 use bloom_consensus::{OutputKey, Params};
+use secp256k1::rand::Rng;
 
 use crate::book::Book;
+use crate::build::{Order, Purse, Unsigned};
 use crate::keeper::{BookFile, Keeper};
 use crate::shared::Cosigners;
 use crate::watch::Watch;
-use crate::{Wallet, WalletFile, WalletFileError, WalletKeys};
+use crate::{BuildError, Wallet, WalletFile, WalletFileError, WalletKeys};
 
 /// A keeper whose book is part of a wallet's file.
 pub trait InFile: Keeper {
@@ -15,6 +17,17 @@ pub trait InFile: Keeper {
 
     /// The file, to be changed; [`Keeper::save`] keeps it.
     fn file_mut(&mut self) -> &mut WalletFile<Book>;
+}
+
+impl<K: InFile> Wallet<K> {
+    /// As [`Wallet::prepare`], but without coins that are spoken for by payments on their way to be signed.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn prepare_to_sign(&self, order: &Order, rng: &mut impl Rng) -> Result<Unsigned, BuildError> {
+        let view = self.view().without(&self.keeper().file().signing().reserved(self.tip()));
+        Purse { book: self.book(), view: &view, watch: self.watch(), tip: self.tip() }.pay(order, rng)
+    }
 }
 
 /// A wallet's file, and the book of one of its shared addresses.

@@ -6,13 +6,13 @@ use secp256k1::musig::{PartialSignature, PublicNonce};
 use secp256k1::{Keypair, PublicKey, schnorr};
 use zeroize::Zeroizing;
 
-use crate::WalletKeys;
 use crate::keys::{INDEX_END, KeyChain, KeyPath, Seed};
 use crate::musig::{NonceSeed, Round, nonce_pair};
 use crate::proposal::{Owner, Proposal, ProposalError, Share, Signing};
 use crate::random::{self, NoRandomness};
 use crate::session::{SessionError, SessionId, Sessions};
 use crate::shared::Cosigners;
+use crate::{AccountPublic, WalletKeys};
 
 /// Accounts from here on hold cosigner keys: that of account a is m/86'/7618'/(2³⁰ + a)'/0/0. It has a hardened step of its
 /// own because a cosigner key that leaks, with the account's public key, would give the whole account away.
@@ -24,13 +24,14 @@ pub const MOST_CHANGE_INDEX: u32 = 100_000;
 /// The keys of one account.
 pub struct SigningKeys {
     seed: Seed,
-    account: u32,
+    account: AccountPublic,
 }
 
 impl SigningKeys {
     /// The keys of an account below [`COSIGNER_ACCOUNTS`].
     #[must_use]
     pub fn new(seed: Seed, account: u32) -> Self {
+        let account = seed.account(account);
         Self { seed, account }
     }
 
@@ -47,12 +48,11 @@ impl SigningKeys {
     }
 
     fn key(&self, path: &KeyPath) -> OutputKey {
-        let key = erased(self.seed.keypair(path), |pair| pair.x_only_public_key().0);
-        OutputKey(key.to_byte_array())
+        self.account.key(path.chain, path.index)
     }
 
     fn cosigner_pair(&self) -> Keypair {
-        let account = (self.account | COSIGNER_ACCOUNTS) & (INDEX_END - 1);
+        let account = (self.account.account() | COSIGNER_ACCOUNTS) & (INDEX_END - 1);
         self.seed.keypair(&KeyPath { account, chain: KeyChain::Receive, index: 0 })
     }
 }
@@ -165,6 +165,7 @@ fn list(keys: &[PublicKey]) -> String {
 /// # Errors
 /// [`SignError`], for each false claim its own.
 pub fn review(proposal: &Proposal, keys: &SigningKeys) -> Result<(), SignError> {
+    let own = keys.cosigner();
     for (input, (signing, spent)) in (0..).zip(proposal.signing().iter().zip(proposal.spent())) {
         match signing {
             Signing::Single { path, .. } => {
@@ -175,7 +176,6 @@ pub fn review(proposal: &Proposal, keys: &SigningKeys) -> Result<(), SignError> 
                 }
             }
             Signing::Shared { cosigners, .. } => {
-                let own = keys.cosigner();
                 cosigners.position(&own).ok_or(SignError::NotACosigner { input, own })?;
             }
         }
@@ -276,8 +276,9 @@ fn set(signing: &mut [Signing], own: &OwnShare<'_>, share: Share) {
 }
 
 fn in_reach(path: &KeyPath, keys: &SigningKeys) -> Result<(), SignError> {
-    if path.account != keys.account || path.index > MOST_CHANGE_INDEX {
-        return Err(SignError::PathOutOfReach { path: *path, account: keys.account });
+    let account = keys.account.account();
+    if path.account != account || path.index > MOST_CHANGE_INDEX {
+        return Err(SignError::PathOutOfReach { path: *path, account });
     }
     Ok(())
 }

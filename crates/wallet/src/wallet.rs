@@ -1,6 +1,5 @@
 //! A wallet in use: its file open, its book read up to the chain, payments recorded before they are sent.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use bloom_chain::FeeRate;
@@ -232,20 +231,6 @@ impl<K: Keeper> Wallet<K> {
     /// [`BuildError`].
     pub fn prepare(&self, order: &Order, rng: &mut impl Rng) -> Result<Unsigned, BuildError> {
         self.purse().pay(order, rng)
-    }
-
-    /// As [`Wallet::prepare`], but for coins that are spoken for by payments on their way to be signed.
-    ///
-    /// # Errors
-    /// [`BuildError`].
-    pub fn prepare_without(
-        &self,
-        spoken_for: &BTreeSet<Outpoint>,
-        order: &Order,
-        rng: &mut impl Rng,
-    ) -> Result<Unsigned, BuildError> {
-        let view = self.view.without(spoken_for);
-        Purse { view: &view, ..self.purse() }.pay(order, rng)
     }
 
     /// Raises the fee of a transaction that waits.

@@ -51,11 +51,9 @@ fn make<K: InFile>(
         not_before: Height(args.not_before.or(not_before).unwrap_or(0)),
         allow_high_fee: args.allow_high_fee,
     };
-    let tip = ready.wallet.tip();
-    let spoken_for = ready.wallet.keeper().file().signing().reserved(tip);
-    let unsigned = ready.wallet.prepare_without(&spoken_for, &order, &mut system_rng()?).map_err(refused)?;
+    let unsigned = ready.wallet.prepare_to_sign(&order, &mut system_rng()?).map_err(refused)?;
     let proposal = propose(&ready.node, ready.wallet.book(), ready.wallet.watch(), &unsigned, cosigners)?;
-    let keeper = ready.wallet.keeper_mut();
+    let (tip, keeper) = (ready.wallet.tip(), ready.wallet.keeper_mut());
     keeper.file_mut().signing_mut().reserve(&proposal, tip);
     keeper.save()?;
     write(&args.out, &proposal)?;

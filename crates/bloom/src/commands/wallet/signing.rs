@@ -34,6 +34,9 @@ pub(super) fn sign(session: &Session, args: &SignArgs) -> Result<()> {
         bail!("a fee of {fee} BLOOM is more than a tenth of the {paid} paid: say --allow-high-fee if it is meant");
     }
     if !args.yes {
+        if session.args.json {
+            return Err(usage("--json shows nothing before it is signed: say --yes"));
+        }
         ask()?;
     }
     let mut sessions = Sessions::new(session.args.wallet.nonces(&session.directory), &mut file);
