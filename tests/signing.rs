@@ -100,7 +100,7 @@ fn a_watching_machine_prepares_what_an_offline_one_signs() {
         &format!("pays        1.5 to {bob}"),
         "change      5.3",
         "fee         0.000",
-        "1 signatures",
+        "signatures for 1 input",
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
@@ -166,7 +166,7 @@ fn two_machines_spend_from_a_key_that_they_share() {
         desk.copy("nonces", &format!("nonces.{machine}"));
         assert!(desk.nonce_file(machine).is_some());
         let signed = desk.wallet(machine, &format!("sign nonces.{machine} --yes")).ok();
-        assert!(signed.stdout.contains("1 partial signatures"), "{}", signed.stdout);
+        assert!(signed.stdout.contains("partial signatures for 1 input"), "{}", signed.stdout);
         assert!(desk.nonce_file(machine).is_none());
     }
     desk.wallet("a", "submit nonces.a").refused(1, &["not signed by all"]);

@@ -93,6 +93,9 @@ fn a_death_in_the_second_round_leaves_no_signature_beside_its_nonces() {
             assert_eq!(nonce_files(&home), 0, "{point}");
             wallet(&home, "a", "sign pay --yes").refused(1, &["--start-over"]);
         }
-        all_goes_well_from_the_start(&home);
+        if point.starts_with("nonces.") {
+            all_goes_well_from_the_start(&home);
+        }
     }
+    all_goes_well_from_the_start(&home);
 }

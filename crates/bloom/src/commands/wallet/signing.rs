@@ -54,7 +54,8 @@ fn say(session: &Session, args: &SignArgs, signed: &Signed) -> Result<()> {
     }
     for (count, what) in [(signatures, "signatures"), (nonces, "nonces"), (partials, "partial signatures")] {
         if *count > 0 {
-            result(format_args!("added       {count} {what}"))?;
+            let inputs = if *count == 1 { "input" } else { "inputs" };
+            result(format_args!("added       {what} for {count} {inputs}"))?;
         }
     }
     if signatures + nonces + partials == 0 {
