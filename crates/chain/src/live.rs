@@ -213,3 +213,54 @@ impl LiveChain {
         Ok(coinbase.expect("a coinbase without data is well-formed"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bloom_consensus::{Body, Height, Outpoint, genesis, signing};
+    use bloom_kernel::{Backend, Batch};
+    use secp256k1::{Keypair, schnorr};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000);
+
+    /// A mempool that has missed a block offers what is spent: no such draft leaves, and all is judged anew.
+    #[test]
+    fn a_draft_that_the_validator_refuses_is_replaced_by_an_empty_one_that_says_so() {
+        let params = Params::dev();
+        let pair = Keypair::from_secret_bytes([1; 32]).unwrap();
+        let key = OutputKey(pair.x_only_public_key().0.to_byte_array());
+        let mut live = LiveChain::in_memory(&params, Options::default(), MempoolLimits::default()).unwrap();
+        let mut batch = Box::new(Batch::new(Backend::detect()));
+        let mut mine = |live: &LiveChain, transactions: Vec<Transaction>| {
+            let time = live.chain.template_facts().unwrap().min_timestamp;
+            let coinbase = live.coinbase(key, Amount::ZERO).unwrap();
+            genesis::forge(live.make(coinbase, time, transactions).unwrap(), &mut batch)
+        };
+        let first = mine(&live, Vec::new());
+        live.accept(&first, 0, NOW).unwrap();
+        for _ in 0..122 {
+            let block = mine(&live, Vec::new());
+            live.accept(&block, 0, NOW).unwrap();
+        }
+        let outpoint = Outpoint { txid: first.coinbase.id(), index: 0 };
+        let spent = first.coinbase.outputs()[0];
+        let pay = |units| {
+            let output = Output { amount: Amount::from_units(units), key };
+            let body = Body::new(Height(0), vec![outpoint], vec![output]).unwrap();
+            let common = signing::common(&params.network_id, &body, &[spent]).unwrap();
+            let signature = schnorr::sign_no_aux_rand(&signing::digest(&common, 0), &pair);
+            Transaction::new(body, vec![signature.to_byte_array()]).unwrap()
+        };
+        live.submit(pay(1_000), NOW).unwrap();
+        let other = mine(&live, vec![pay(2_000)]);
+        live.chain.accept(&other, 0, NOW).unwrap();
+
+        let checked = live.checked_draft(key, NOW).unwrap();
+        assert!(matches!(checked.fault.as_deref(), Some(RuleViolation::Transaction { .. })), "{:?}", checked.fault);
+        assert!(checked.draft.contents().transactions.is_empty());
+        assert_eq!(checked.draft.contents().template.prev_hash, other.hash());
+        assert!(live.mempool().is_empty());
+        assert!(live.checked_draft(key, NOW).unwrap().fault.is_none());
+    }
+}
