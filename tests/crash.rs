@@ -22,7 +22,7 @@ const REINDEX: &str = "verify --reindex --json --data-dir d";
 /// Points that are passed while a chain is begun.
 const BEGINNING: [&str; 3] = ["create.before-genesis", "create.before-rename", "create.after-rename"];
 /// Points that are passed whenever blocks are mined on a chain.
-const MINING: [&str; 13] = [
+const MINING: [&str; 17] = [
     "open.before-release",
     "open.while-releasing",
     "accept.before-write",
@@ -36,6 +36,10 @@ const MINING: [&str; 13] = [
     "file.before-sync",
     "file.after-sync",
     "file.before-resize",
+    "mempool.before-write",
+    "mempool.before-sync",
+    "mempool.before-rename",
+    "mempool.after-rename",
 ];
 /// Points that are passed when a chain with a side branch is rebuilt.
 const REBUILDING: [&str; 7] = [

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use bloom_chain::failpoints::{DISK_FULL, FAILPOINTS, setup};
-use bloom_chain::{AcceptError, Chain, Keep, LeafStatus, Options, StoreError};
+use bloom_chain::{AcceptError, Chain, Keep, LeafStatus, LiveChain, MempoolLimits, Options, StoreError};
 use bloom_consensus::{Amount, Block, BlockHash, Coinbase, Height, Output};
 use common::*;
 
@@ -54,7 +54,17 @@ fn the_victim() {
     chain.invalidate(&tip).unwrap();
     chain.reconsider(&tip).unwrap();
     drop(chain);
-    drop(open(&dir));
+    let mut live = LiveChain::open(&dir, &DEV, Options::default(), MempoolLimits::default(), NOW).unwrap();
+    assert!(live.loaded().fault.is_none(), "a death left no half file");
+    let trunk = Line::dev().grow(125, 1);
+    for height in [3, 2] {
+        let (outpoint, output) = trunk.reward_at(height);
+        let payment = spend(&DEV, &[(outpoint, output, 1)], &[(1, output.amount.units() - 1_000)], 0);
+        // The second coin is spent on the branch that won.
+        assert_eq!(live.submit(payment, NOW).is_ok(), height == 3);
+        live.save().unwrap();
+    }
+    drop(live);
     let (mut chain, _) = Chain::reindex(&dir, &DEV, Options::default(), &mut |_| {}).unwrap();
     chain.prune(Keep::LEAST, &mut |_| {}, &AtomicBool::new(false)).unwrap();
     println!("FINISHED");

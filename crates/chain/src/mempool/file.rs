@@ -14,6 +14,7 @@ use thiserror::Error;
 use super::estimate::Estimator;
 use super::floor::Floor;
 use super::{Mempool, MempoolLimits, Origin};
+use crate::failpoints::kill_point;
 use crate::store::sync_directory;
 use crate::{Chain, FeeRate, StoreError};
 
@@ -108,12 +109,16 @@ impl Mempool {
         let bytes = self.encode(network);
         let new = path.with_extension("dat.new");
         let written = |doing| move |source| StoreError::io(path, doing, source);
+        kill_point!("mempool.before-write");
         let mut file = File::create(&new).map_err(written("create"))?;
         file.write_all(&bytes).map_err(written("write"))?;
+        kill_point!("mempool.before-sync");
         file.sync_all().map_err(written("sync"))?;
         drop(file);
+        kill_point!("mempool.before-rename");
         fs::rename(&new, path).map_err(written("replace"))?;
         sync_directory(path.parent().unwrap_or(Path::new(".")))?;
+        kill_point!("mempool.after-rename");
         Ok(())
     }
 
