@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use bloom_chain::{LiveChain, MempoolLimits, Options};
-use bloom_consensus::{Block, BlockHash, Difficulty, Draft, Height, OutputKey, Params, Timestamp, reward};
+use bloom_consensus::{
+    Amount, Ancestor, Ancestors, Block, BlockHash, Coinbase, Difficulty, Draft, Height, Output, OutputKey, Params,
+    Parent, Timestamp, reward,
+};
 use bloom_miner::{
     Clock, LoopError, MinerConfig, MiningChain, MiningEvent, OnChain, OnChainError, Pace, StopSignal, mining_loop,
 };
@@ -137,4 +140,71 @@ fn a_chain_that_fails_ends_the_loop_with_its_error() {
         LoopError::Chain(error) => assert_eq!(error, "the disk is full"),
         LoopError::Mine(_) => panic!("the chain's own error"),
     }
+}
+
+/// Its first drafts cannot be found in a lifetime; once the revision has moved on they can, and pay one unit more.
+struct Improving {
+    empty: u32,
+    full: u32,
+    submitted: Vec<Block>,
+}
+
+impl Improving {
+    fn paying(timestamp: Timestamp, income: u64) -> Draft {
+        let difficulty = if income > 1 { Difficulty::MIN } else { Difficulty::MAX };
+        let key = Output { amount: Amount::from_units(income), key: key() };
+        let coinbase = Coinbase::new(Height(1), Vec::new(), vec![key]).unwrap();
+        let mut params = Params::dev();
+        params.genesis.header.template.difficulty = difficulty;
+        let parent = Parent { hash: BlockHash::ZERO, height: Height::GENESIS };
+        let Ok(draft) = Draft::child(&params, &parent, &Genesis(difficulty), timestamp, coinbase, Vec::new());
+        draft
+    }
+}
+
+/// Only genesis, of some difficulty.
+struct Genesis(Difficulty);
+
+impl Ancestors for Genesis {
+    type Error = std::convert::Infallible;
+
+    fn at(&self, _: Height) -> Result<Ancestor, Self::Error> {
+        Ok(Ancestor { timestamp: Timestamp(0), difficulty: self.0 })
+    }
+}
+
+impl MiningChain for Improving {
+    type Error = std::convert::Infallible;
+
+    fn tip(&mut self) -> Result<(BlockHash, Timestamp), Self::Error> {
+        Ok((BlockHash::ZERO, Timestamp(0)))
+    }
+
+    fn draft(&mut self, timestamp: Timestamp) -> Result<Draft, Self::Error> {
+        self.full += 1;
+        assert_eq!(self.empty, 1, "an empty block was there before it");
+        Ok(Self::paying(timestamp, u64::from(self.full)))
+    }
+
+    fn empty_draft(&mut self, timestamp: Timestamp) -> Result<Option<Draft>, Self::Error> {
+        self.empty += 1;
+        Ok(Some(Self::paying(timestamp, 0)))
+    }
+
+    fn revision(&mut self) -> u64 {
+        u64::from(self.full)
+    }
+
+    fn submit(&mut self, block: &Block) -> Result<(), Self::Error> {
+        self.submitted.push(block.clone());
+        Ok(())
+    }
+}
+
+#[test]
+fn better_fees_are_taken_up_while_a_block_is_looked_for() {
+    let mut chain = Improving { empty: 0, full: 0, submitted: Vec::new() };
+    mining_loop(&MinerConfig::default(), &mut chain, AT_ONCE, Some(1), &StopSignal::new(), |_| {}).unwrap();
+    assert_eq!((chain.empty, chain.full), (1, 2));
+    assert_eq!(chain.submitted[0].coinbase.outputs()[0].amount, Amount::from_units(2));
 }
