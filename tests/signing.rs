@@ -86,10 +86,17 @@ fn a_watching_machine_prepares_what_an_offline_one_signs() {
     desk.mine("hot", &address, MATURE);
     desk.wallet("hot", "create --wallet bob").ok();
     let bob = desk.field("hot", "address --wallet bob", "address");
-    desk.wallet("hot", &format!("prepare {bob} 1.5 --out pay")).ok();
+    let change = |line: &str| {
+        let json = desk.wallet("hot", &format!("--json prepare {line}")).ok().json();
+        let back = json["outputs"].as_array().unwrap().iter().find(|output| output["change"] == true).unwrap().clone();
+        back["address"].as_str().unwrap().to_owned()
+    };
+    let first = change(&format!("{bob} 1.5 --out pay"));
     desk.wallet("hot", &format!("prepare {bob} 1.5 --out pay")).refused(2, &["not overwritten"]);
     // Its one mature coin is spoken for.
     desk.wallet("hot", &format!("prepare {bob} 1 --out other")).refused(1, &["not enough"]);
+    let second = change(&format!("{bob} 1 --instead-of pay --out other"));
+    assert_ne!(first, second, "no key is promised twice");
 
     desk.wallet("hot", "sign pay --yes").refused(2, &["only watches"]);
     desk.wallet("hot", "submit pay").refused(1, &["not signed by all"]);

@@ -6,9 +6,10 @@ use secp256k1::rand::Rng;
 use crate::book::Book;
 use crate::build::{Order, Purse, Unsigned};
 use crate::keeper::{BookFile, Keeper};
+use crate::proposal::{Owner, Proposal};
 use crate::shared::Cosigners;
 use crate::watch::Watch;
-use crate::{BuildError, Wallet, WalletFile, WalletFileError, WalletKeys};
+use crate::{BuildError, KeyChain, KeyPath, Wallet, WalletFile, WalletFileError, WalletKeys};
 
 /// A keeper whose book is part of a wallet's file.
 pub trait InFile: Keeper {
@@ -27,6 +28,22 @@ impl<K: InFile> Wallet<K> {
     pub fn prepare_to_sign(&self, order: &Order, rng: &mut impl Rng) -> Result<Unsigned, BuildError> {
         let view = self.view().without(&self.keeper().file().signing().reserved(self.tip()));
         Purse { book: self.book(), view: &view, watch: self.watch(), tip: self.tip() }.pay(order, rng)
+    }
+
+    /// Speaks for the coins of a proposal and for the key that its change goes to. When this returns it is on the disk.
+    ///
+    /// # Errors
+    /// [`WalletFileError`].
+    pub fn speak_for(&mut self, proposal: &Proposal) -> Result<(), WalletFileError> {
+        let tip = self.tip();
+        for change in proposal.change() {
+            if let Owner::Path(KeyPath { chain: KeyChain::Change, index, .. }) = change.owner {
+                self.use_change(index);
+            }
+        }
+        let keeper = self.keeper_mut();
+        keeper.file_mut().signing_mut().reserve(proposal, tip);
+        keeper.save()
     }
 }
 

@@ -58,6 +58,9 @@ pub(crate) struct PrepareArgs {
     /// Where to write the payment
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Give up another prepared payment, whose coins may be spent again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) instead_of: Option<PathBuf>,
     /// Spend from this shared address
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) from: Option<String>,

@@ -217,6 +217,11 @@ impl<K: Keeper> Wallet<K> {
         Ok((path, self.watch.key(&path)))
     }
 
+    /// Change was promised to this key: the next goes to another.
+    pub(crate) fn use_change(&mut self, index: u32) {
+        self.file.book_mut().use_index(&mut self.watch, KeyChain::Change, index);
+    }
+
     /// Labels an address, its own or another's; an empty label takes it away.
     ///
     /// # Errors

@@ -26,7 +26,13 @@ fn good(transaction: &Transaction, proposal: &Proposal) {
 }
 
 /// A payment of a first machine's own coins and of coins that all share.
-fn payment(machines: &[Machine], coins: &[Option<KeyPath>], not_before: u64, with_change: bool) -> Proposal {
+fn payment(
+    machines: &[Machine],
+    coins: &[Option<KeyPath>],
+    paid: &[u64],
+    not_before: u64,
+    with_change: bool,
+) -> Proposal {
     let cosigners = shared(machines);
     let owner = |coin: &Option<KeyPath>| match coin {
         Some(path) => (Owner::Path(*path), key(1, path)),
@@ -34,20 +40,27 @@ fn payment(machines: &[Machine], coins: &[Option<KeyPath>], not_before: u64, wit
     };
     let mut made = Made::new(coins.iter().map(owner).collect(), 100_000);
     made.not_before = Height(not_before);
+    let recipient = |(index, amount): (u32, &u64)| output(*amount, key(99, &path(KeyChain::Receive, index)));
+    made.outputs = (0..).zip(paid).map(recipient).collect();
     if with_change && coins.contains(&None) {
         made.outputs.push(output(500, cosigners.output_key()));
-        made.change.push(Change { output: 1, owner: Owner::Shared(cosigners) });
+        made.change.push(Change { output: paid.len() as u32, owner: Owner::Shared(cosigners) });
     }
     made.proposal().unwrap()
+}
+
+/// Amounts that one coin of 100 000 units covers with a fee.
+fn recipients() -> impl Strategy<Value = Vec<u64>> {
+    prop::collection::vec(1_u64..9_000, 1..10)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn what_all_cosigners_sign_is_good(people in 2_u8..=5, coins in 1_usize..=3, not_before: u64, with_change: bool) {
+    fn what_all_cosigners_sign_is_good(people in 2_u8..=5, coins in 1_usize..=3, paid in recipients(), not_before: u64, with_change: bool) {
         let mut machines: Vec<_> = (1..=people).map(Machine::new).collect();
-        let proposal = payment(&machines, &vec![None; coins], not_before, with_change);
+        let proposal = payment(&machines, &vec![None; coins], &paid, not_before, with_change);
         same_after_encoding(&proposal);
         let nonces = all_sign(&mut machines, &proposal);
         same_after_encoding(&nonces);
@@ -60,11 +73,11 @@ proptest! {
     }
 
     #[test]
-    fn what_one_wallet_signs_is_good(coins in prop::collection::vec((any::<bool>(), 0_u32..1_000), 1..6), not_before: u64) {
+    fn what_one_wallet_signs_is_good(coins in prop::collection::vec((any::<bool>(), 0_u32..1_000), 1..6), paid in recipients(), not_before: u64) {
         let chain = |change| if change { KeyChain::Change } else { KeyChain::Receive };
         let coins: Vec<_> = coins.into_iter().map(|(change, index)| Some(path(chain(change), index))).collect();
         let mut machines = [Machine::new(1), Machine::new(2)];
-        let proposal = payment(&machines, &coins, not_before, false);
+        let proposal = payment(&machines, &coins, &paid, not_before, false);
         same_after_encoding(&proposal);
         let signed = machines[0].sign(&proposal).unwrap();
         prop_assert_eq!((signed.signatures, signed.nonces, signed.partials), (coins.len(), 0, 0));
@@ -77,7 +90,7 @@ proptest! {
 #[test]
 fn own_and_shared_coins_cannot_be_mixed_behind_a_cosigners_back() {
     let mut machines = [Machine::new(1), Machine::new(2)];
-    let proposal = payment(&machines, &[None, Some(path(KeyChain::Receive, 0))], 0, false);
+    let proposal = payment(&machines, &[None, Some(path(KeyChain::Receive, 0))], &[700], 0, false);
     let first = machines[0].sign(&proposal).unwrap();
     assert_eq!((first.signatures, first.nonces), (1, 1));
     // The other machine cannot tell whose coin that is, so it does not sign.

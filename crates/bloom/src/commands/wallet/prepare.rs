@@ -51,11 +51,15 @@ fn make<K: InFile>(
         not_before: Height(args.not_before.or(not_before).unwrap_or(0)),
         allow_high_fee: args.allow_high_fee,
     };
+    if let Some(given_up) = &args.instead_of {
+        ready.wallet.keeper_mut().file_mut().signing_mut().release(&read(&session.params, given_up)?);
+        note(
+            "whoever has the payment that is given up can still have it signed and sent, unless this one spends a coin of it",
+        );
+    }
     let unsigned = ready.wallet.prepare_to_sign(&order, &mut system_rng()?).map_err(refused)?;
     let proposal = propose(&ready.node, ready.wallet.book(), ready.wallet.watch(), &unsigned, cosigners)?;
-    let (tip, keeper) = (ready.wallet.tip(), ready.wallet.keeper_mut());
-    keeper.file_mut().signing_mut().reserve(&proposal, tip);
-    keeper.save()?;
+    ready.wallet.speak_for(&proposal)?;
     write(&args.out, &proposal)?;
     tell(session, &proposal, None)?;
     say_next(&proposal, &args.out);
