@@ -11,44 +11,12 @@ use std::thread;
 use std::time::Duration;
 
 use bloom_chain::{Chain, Outcome};
-use bloom_consensus::{Block, Transaction};
-use common::{DEV, Line, bulk, feed, pay, replayed};
+use bloom_consensus::Block;
+use common::{DEV, Line, bulk, contended_branches, feed, replayed};
 use support::{Home, Random, number, text};
 
 /// Blocks of the branch that loses; the one that wins has one more.
 const LENGTH: u64 = 1100;
-
-/// Two branches from height 150 on that have transactions in common, transactions that conflict, and transactions that
-/// only one of them can hold: they spend what it alone has made, or what is mature on it earlier.
-fn branches() -> (Line, Line) {
-    let trunk = Line::dev().grow(150, 1);
-    let (mut one, mut other) = (trunk.clone(), trunk.clone());
-    let common: Vec<Transaction> = (1..=8).map(|height| pay(&DEV, trunk.reward_at(height), 1, &[3, 4])).collect();
-    for n in 1..=LENGTH + 1 {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        match n {
-            // The same payments, in the one branch early and in the other late: they come back.
-            1..=8 => ours.push(common[n as usize - 1].clone()),
-            1001..=1008 => theirs.push(common[n as usize - 1001].clone()),
-            // Conflicts: the same coin to one or to another.
-            11..=24 => {
-                ours.push(pay(&DEV, trunk.reward_at(n), 1, &[5]));
-                theirs.push(pay(&DEV, trunk.reward_at(n), 1, &[6, 7]));
-            }
-            // Coins that only this branch has made, as soon as they are mature.
-            124.. if n % 10 == 0 => {
-                ours.push(pay(&DEV, one.reward_at(150 + n - 123), 8, &[5, 6]));
-                theirs.push(pay(&DEV, other.reward_at(150 + n - 123), 9, &[7]));
-            }
-            _ => {}
-        }
-        if n <= LENGTH {
-            one.mine(8, ours);
-        }
-        other.mine(9, theirs);
-    }
-    (one, other)
-}
 
 fn store(home: &Home, directory: &str, blocks: &[Block]) -> Outcome {
     let mut chain = Chain::open(&home.path(directory), &DEV, bulk()).unwrap();
@@ -79,7 +47,7 @@ fn expected(line: &Line) -> (String, String) {
 fn a_kill_at_any_moment_of_a_reorganisation_of_1100_blocks_leaves_one_branch_whole() {
     let kills: u64 = std::env::var("BLOOM_KILLS").map_or(8, |kills| kills.parse().unwrap());
     let home = Home::new();
-    let (one, other) = branches();
+    let (one, other) = contended_branches(LENGTH);
     let (before, after) = (expected(&one), expected(&other));
     store(&home, "one", &one.blocks);
     store(&home, "other", &other.blocks);

@@ -138,6 +138,38 @@ pub(crate) fn spend(
     Transaction::new(body, signatures).unwrap()
 }
 
+/// Two branches from height 150 on, the other a block longer than the one, that have transactions in common, transactions that conflict, and transactions that
+/// only one of them can hold: they spend what it alone has made, or what is mature on it earlier.
+pub(crate) fn contended_branches(length: u64) -> (Line, Line) {
+    let trunk = Line::dev().grow(150, 1);
+    let (mut one, mut other) = (trunk.clone(), trunk.clone());
+    let common: Vec<Transaction> = (1..=8).map(|height| pay(&DEV, trunk.reward_at(height), 1, &[3, 4])).collect();
+    for n in 1..=length + 1 {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        match n {
+            // The same payments, in the one branch early and in the other late: they come back.
+            1..=8 => ours.push(common[(n - 1) as usize].clone()),
+            _ if (length - 99..length - 91).contains(&n) => theirs.push(common[(n - (length - 99)) as usize].clone()),
+            // Conflicts: the same coin to one or to another.
+            11..=24 => {
+                ours.push(pay(&DEV, trunk.reward_at(n), 1, &[5]));
+                theirs.push(pay(&DEV, trunk.reward_at(n), 1, &[6, 7]));
+            }
+            // Coins that only this branch has made, as soon as they are mature.
+            124.. if n % 10 == 0 => {
+                ours.push(pay(&DEV, one.reward_at(150 + n - 123), 8, &[5, 6]));
+                theirs.push(pay(&DEV, other.reward_at(150 + n - 123), 9, &[7]));
+            }
+            _ => {}
+        }
+        if n <= length {
+            one.mine(8, ours);
+        }
+        other.mine(9, theirs);
+    }
+    (one, other)
+}
+
 pub(crate) fn bulk() -> Options {
     Options { blocks_per_commit: 64, ..Options::default() }
 }
