@@ -1,13 +1,15 @@
 //! The one encoding of a proposal: binary, little-endian, counts as u32, like everything that the law encodes.
 //!
-//!     magic 8 "bloomsig" ‖ version u32 = 1 ‖ network_id 32 ‖ length u32 ‖ body
-//!     s u32 ‖ s × (kind u8: 0 transaction, 1 coinbase ‖ length u32 ‖ its body, or the coinbase)       ascending by id
-//!     for each input: 0 u8 ‖ path ‖ signed u8 ‖ signature 64 if signed
-//!                  or 1 u8 ‖ cosigners ‖ for each: rounds u8 ‖ public nonce 66 from 1 on ‖ partial signature 32 from 2 on
-//!     c u32 ‖ c × (output u32 ‖ 0 u8 ‖ path   or   1 u8 ‖ cosigners)                                  ascending by output
-//!     checksum = derive_key("bloomcoin v1 proposal", all before)
+//! ```text
+//! magic 8 "bloomsig" ‖ version u32 = 1 ‖ network_id 32 ‖ length u32 ‖ body
+//! s u32 ‖ s × (kind u8: 0 transaction, 1 coinbase ‖ length u32 ‖ its body, or the coinbase)       ascending by id
+//! for each input: 0 u8 ‖ path ‖ signed u8 ‖ signature 64 if signed
+//!              or 1 u8 ‖ cosigners ‖ for each: rounds u8 ‖ public nonce 66 from 1 on ‖ partial signature 32 from 2 on
+//! c u32 ‖ c × (output u32 ‖ 0 u8 ‖ path   or   1 u8 ‖ cosigners)                                  ascending by output
+//! checksum = derive_key("bloomcoin v1 proposal", all before)
 //!
-//!     path = account u32 ‖ chain u8 ‖ index u32        cosigners = count u8 ‖ count × public key 33, ascending
+//! path = account u32 ‖ chain u8 ‖ index u32        cosigners = count u8 ‖ count × public key 33, ascending
+//! ```
 
 use bloom_consensus::{Body, Coinbase, NetworkId, Params};
 use secp256k1::PublicKey;
