@@ -251,7 +251,7 @@ impl<K: Keeper> Wallet<K> {
     /// Takes a payment back: by a transaction in its place, or, if nobody has it yet, at once and without any: then `None`.
     ///
     /// # Errors
-    /// [`BuildError`], or what [`Wallet::withdraw`] says.
+    /// [`BuildError`], [`WalletError::File`].
     pub fn cancel<E: std::error::Error>(
         &mut self,
         txid: &Txid,
