@@ -310,17 +310,19 @@ fn what_a_lost_branch_held_comes_back_unless_it_conflicts_or_is_immature() {
     old.mine(2, vec![kept.clone(), contested.clone()]);
     // On the old branch this reward is mature; it is made anew by the next.
     let mut new = trunk.clone().grow(1, 3);
-    new.mine(3, vec![spend(&DEV, &[coin(2)], &[(3, REWARD - 7_000)], 0)]);
+    let elsewhere = |height| spend(&DEV, &[coin(height)], &[(3, REWARD - 7_000)], 0);
+    new.mine(3, vec![elsewhere(2), elsewhere(5)]);
     let mut live = live_on(&old, MempoolLimits::default());
     let waiting = simple(3, 1_000);
     let orphaned = child(&contested, 1_000);
-    for transaction in [&grown, &waiting, &orphaned] {
+    let rival = simple(5, 1_000);
+    for transaction in [&grown, &waiting, &orphaned, &rival, &child(&rival, 1_000)] {
         submit(&mut live, transaction).unwrap();
     }
     take(&mut live, &new.blocks[trunk.blocks.len()..]);
     let ids: Vec<_> = live.mempool().iter().map(|entry| entry.transaction().txid()).collect();
     assert!([&kept, &grown, &waiting].iter().all(|one| ids.contains(&one.txid())), "{ids:?}");
-    assert_eq!(ids.len(), 3, "the contested one and what stands on it are gone");
+    assert_eq!(ids.len(), 3, "the contested ones and what stands on them are gone");
     assert_eq!(live.mempool().get(&grown.txid()).unwrap().ancestors().count, 2, "its parent waits again");
 
     // A block taken off makes immature what had just matured, and too early what was just allowed.
