@@ -77,7 +77,8 @@ fn lines(session: &Session, unsigned: &Unsigned) -> Vec<String> {
         lines.push(format!("{what}         {} BLOOM to {}", output.amount, session.address(&output.key)));
     }
     let (rate, bytes, inputs) = (unsigned.rate(), unsigned.bytes(), unsigned.spent.len());
-    lines.push(format!("fee          {} BLOOM, {rate} units a byte for {bytes} bytes, {inputs} coins", unsigned.fee));
+    let coins = if inputs == 1 { "one coin".to_owned() } else { format!("{inputs} coins") };
+    lines.push(format!("fee          {} BLOOM: {bytes} bytes at {rate} a byte, spending {coins}", unsigned.fee));
     if unsigned.body.not_before().0 > 0 {
         lines.push(format!("not before   height {}", unsigned.body.not_before()));
     }
