@@ -3,57 +3,92 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use bloom_consensus::OutputKey;
 use secp256k1::{Keypair, SecretKey};
+use zeroize::Zeroizing;
 
-use crate::output::DataError;
-
-use crate::output::note;
+use crate::output::{DataError, note};
 
 const NAME: &str = "miner.key";
 /// The first line of a key file; the second is the secret key in hex.
 const HEADING: &str = "bloomcoin miner key 1";
 const FILE_BYTES: usize = HEADING.len() + 1 + 64 + 1;
 
+/// A key from a file, wiped from memory with this.
+pub(crate) struct FileKey(Keypair);
+
+impl FileKey {
+    fn new(mut secret: SecretKey) -> Self {
+        let pair = Keypair::from_secret_key(&secret);
+        secret.non_secure_erase();
+        Self(pair)
+    }
+
+    /// What its coins are paid to.
+    pub(crate) fn output_key(&self) -> OutputKey {
+        OutputKey(self.0.x_only_public_key().0.to_byte_array())
+    }
+
+    /// What signs for them.
+    pub(crate) fn pair(&self) -> &Keypair {
+        &self.0
+    }
+}
+
+impl Drop for FileKey {
+    fn drop(&mut self) {
+        self.0.non_secure_erase();
+    }
+}
+
+/// Where a directory's own key is.
+pub(crate) fn own_key_path(directory: &Path) -> PathBuf {
+    directory.join(NAME)
+}
+
 /// The public key of the directory's own key, which is made if there is none.
 ///
 /// # Errors
 /// When the file cannot be read or made, is no key file, or may be read by others.
 pub(crate) fn own_key(directory: &Path) -> Result<OutputKey> {
-    let path = directory.join(NAME);
-    let mut secret = match read(&path)? {
-        Some(secret) => secret,
-        None => {
-            let secret = make(&path).with_context(|| data(&path, "no key can be made here"))?;
-            note(format_args!(
-                "made a key to pay to, not encrypted: {} (keep a copy: whoever has it has the coins)",
-                path.display()
-            ));
-            secret
-        }
-    };
-    let public = OutputKey(Keypair::from_secret_key(&secret).x_only_public_key().0.to_byte_array());
-    secret.non_secure_erase();
-    Ok(public)
+    let path = own_key_path(directory);
+    if let Some(key) = read(&path, "restore it, or move it away and a new one will be made")? {
+        return Ok(key.output_key());
+    }
+    let key = make(&path).with_context(|| data(&path, "no key can be made here"))?;
+    note(format_args!(
+        "made a key to pay to, not encrypted: {} (keep a copy: whoever has it has the coins, until `bloom wallet sweep` \
+         brings them into a wallet)",
+        path.display()
+    ));
+    Ok(key.output_key())
 }
 
-fn read(path: &Path) -> Result<Option<SecretKey>> {
+/// The key in a file that must be there.
+///
+/// # Errors
+/// When the file is missing, cannot be read, is no key file, or may be read by others.
+pub(crate) fn key_in(path: &Path) -> Result<FileKey> {
+    let missing = || data(path, "no key here: `bloom mine` without --address makes one in its data directory");
+    Ok(read(path, "expected the file that `bloom mine` made")?.ok_or_else(missing)?)
+}
+
+/// The key in a file, if there is one; `hint` is what to do if it is another file.
+fn read(path: &Path, hint: &str) -> Result<Option<FileKey>> {
     let file = match open_plain(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| data(path, "the miner's key cannot be read")),
     };
     only_ours(path, &file)?;
-    let mut bytes = [0; FILE_BYTES + 1];
-    let length = read_up_to(file, &mut bytes).with_context(|| data(path, "the miner's key cannot be read"))?;
-    let secret = bytes.get(..length).and_then(parse);
-    bytes.fill(0);
-    match secret {
-        Some(secret) => Ok(Some(secret)),
-        None => Err(data(path, "not a miner's key; restore it, or move it away and a new one will be made").into()),
+    let mut bytes = Zeroizing::new([0; FILE_BYTES + 1]);
+    let length = read_up_to(file, &mut bytes[..]).with_context(|| data(path, "the miner's key cannot be read"))?;
+    match bytes.get(..length).and_then(parse) {
+        Some(key) => Ok(Some(key)),
+        None => Err(data(path, &format!("not a miner's key; {hint}")).into()),
     }
 }
 
@@ -61,13 +96,11 @@ fn data(path: &Path, what: &str) -> DataError {
     DataError(format!("{}: {what}", path.display()))
 }
 
-fn parse(bytes: &[u8]) -> Option<SecretKey> {
+fn parse(bytes: &[u8]) -> Option<FileKey> {
     let hex = bytes.strip_prefix(HEADING.as_bytes())?.strip_prefix(b"\n")?.strip_suffix(b"\n")?;
-    let mut secret = [0; 32];
-    hex::decode_to_slice(hex, &mut secret).ok()?;
-    let key = SecretKey::from_secret_bytes(secret).ok();
-    secret.fill(0);
-    key
+    let mut secret = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(hex, &mut secret[..]).ok()?;
+    SecretKey::from_secret_bytes(*secret).ok().map(FileKey::new)
 }
 
 fn read_up_to(mut file: File, bytes: &mut [u8]) -> io::Result<usize> {
@@ -82,25 +115,25 @@ fn read_up_to(mut file: File, bytes: &mut [u8]) -> io::Result<usize> {
 }
 
 /// Writes a new key beside its place and moves it there, so that a kill leaves all of it or nothing.
-fn make(path: &Path) -> Result<SecretKey> {
-    let secret = SecretKey::new(&mut secp256k1::rand::rng());
+fn make(path: &Path) -> Result<FileKey> {
     let unfinished = path.with_extension("key.unfinished");
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
     let mut file = create_private(&unfinished)?;
-    let mut hex = [0; 64];
-    hex::encode_to_slice(secret.to_secret_bytes(), &mut hex).context("64 digits for 32 bytes")?;
+    let key = FileKey::new(SecretKey::new(&mut secp256k1::rand::rng()));
+    let mut hex = Zeroizing::new([0; 64]);
+    let secret = Zeroizing::new(key.pair().to_secret_bytes());
+    hex::encode_to_slice(*secret, &mut hex[..]).context("64 digits for 32 bytes")?;
     file.write_all(HEADING.as_bytes())?;
     file.write_all(b"\n")?;
-    file.write_all(&hex)?;
+    file.write_all(&hex[..])?;
     file.write_all(b"\n")?;
-    hex.fill(0);
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
     sync_directory(path)?;
-    Ok(secret)
+    Ok(key)
 }
 
 fn open_plain(path: &Path) -> io::Result<File> {

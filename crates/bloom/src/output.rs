@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use bloom_chain::{ExportError, ImportError, MarkError, ProveError, StoreError, VerifyError};
+use bloom_chain::{ExportError, FeeRate, ImportError, MarkError, ProveError, StoreError, VerifyError};
 use bloom_miner::{LoopError, OnChainError};
 use bloom_wallet::{VaultError, WalletFileError};
 use thiserror::Error;
@@ -97,4 +97,30 @@ pub(crate) fn result(line: impl std::fmt::Display) -> io::Result<()> {
 /// Prints a remark. Nobody is told when stderr is closed: there is nowhere left to say it.
 pub(crate) fn note(line: impl std::fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// So many of something: `1 coin`, `2 coins`.
+pub(crate) fn counted(count: impl TryInto<u64> + std::fmt::Display + Copy, one: &str) -> String {
+    let plural = if matches!(count.try_into(), Ok(1)) { "" } else { "s" };
+    format!("{count} {one}{plural}")
+}
+
+/// A fee rate in words: `1 unit a byte`, `1.5 units a byte`.
+pub(crate) fn a_byte(rate: FeeRate) -> String {
+    let plural = if rate.units_per_kilobyte() == 1_000 { "" } else { "s" };
+    format!("{rate} unit{plural} a byte")
+}
+
+#[cfg(test)]
+mod tests {
+    use bloom_chain::FeeRate;
+
+    use super::{a_byte, counted};
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!([0_u64, 1, 2].map(|count| counted(count, "block")), ["0 blocks", "1 block", "2 blocks"]);
+        let rates = [1, 1_000, 1_500].map(|units| a_byte(FeeRate::per_kilobyte(units)));
+        assert_eq!(rates, ["0.001 units a byte", "1 unit a byte", "1.5 units a byte"]);
+    }
 }

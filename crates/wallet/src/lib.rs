@@ -26,6 +26,7 @@ pub mod sign;
 mod signing;
 pub mod signing_book;
 pub mod size;
+pub mod sweep;
 pub mod uri;
 pub mod vault;
 mod wallet;

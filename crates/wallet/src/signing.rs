@@ -2,7 +2,7 @@
 
 use bloom_consensus::rules::isolation::check_transaction;
 use bloom_consensus::rules::utxo::check_spend;
-use bloom_consensus::{Coin, Height, NetworkId, Output, Transaction, signing};
+use bloom_consensus::{Body, Coin, Height, NetworkId, Output, Transaction, signing};
 use secp256k1::rand::{CryptoRng, Rng};
 use secp256k1::schnorr;
 
@@ -23,15 +23,12 @@ impl Unsigned {
         rng: &mut (impl Rng + CryptoRng),
     ) -> Result<Transaction, BuildError> {
         let outputs: Vec<Output> = self.spent.iter().map(|spent| spent.coin.output).collect();
-        let common = signing::common(network, &self.body, &outputs)?;
-        let mut signatures = Vec::with_capacity(self.spent.len());
-        for (position, spent) in (0..).zip(&self.spent) {
-            let mut keypair = seed.keypair(&spent.path);
-            let signature = schnorr::sign_with_rng(&signing::digest(&common, position), &keypair, rng);
+        let transaction = sign_inputs(network, &self.body, &outputs, |position, digest| {
+            let mut keypair = seed.keypair(&self.spent[position].path);
+            let signature = schnorr::sign_with_rng(digest, &keypair, rng);
             keypair.non_secure_erase();
-            signatures.push(signature.to_byte_array());
-        }
-        let transaction = Transaction::new(self.body.clone(), signatures)?;
+            signature
+        })?;
         self.check(network, &transaction, tip)?;
         Ok(transaction)
     }
@@ -42,11 +39,37 @@ impl Unsigned {
     /// [`BuildError::Rule`].
     pub fn check(&self, network: &NetworkId, transaction: &Transaction, tip: Height) -> Result<(), BuildError> {
         let coins: Vec<Coin> = self.spent.iter().map(|spent| spent.coin).collect();
-        let outputs: Vec<Output> = coins.iter().map(|coin| coin.output).collect();
-        let height = Height(tip.0.saturating_add(1)).max(self.body.not_before());
-        check_transaction(transaction)?;
-        check_spend(transaction.body(), height, &coins)?;
-        signing::check_signatures(network, transaction, &outputs)?;
-        Ok(())
+        check(network, transaction, &coins, tip)
     }
+}
+
+/// A transaction with the signatures that `sign` makes, of an input's position and digest.
+pub(crate) fn sign_inputs(
+    network: &NetworkId,
+    body: &Body,
+    spent: &[Output],
+    mut sign: impl FnMut(usize, &[u8; 32]) -> schnorr::Signature,
+) -> Result<Transaction, BuildError> {
+    let common = signing::common(network, body, spent)?;
+    let signatures = (0..).zip(0..spent.len()).map(|(input, position)| {
+        let digest = signing::digest(&common, input);
+        sign(position, &digest).to_byte_array()
+    });
+    Ok(Transaction::new(body.clone(), signatures.collect())?)
+}
+
+/// Judges a signed transaction against the coins that it spends, as the next block that may hold it would.
+pub(crate) fn check(
+    network: &NetworkId,
+    transaction: &Transaction,
+    coins: &[Coin],
+    tip: Height,
+) -> Result<(), BuildError> {
+    let body = transaction.body();
+    let outputs: Vec<Output> = coins.iter().map(|coin| coin.output).collect();
+    let height = Height(tip.0.saturating_add(1)).max(body.not_before());
+    check_transaction(transaction)?;
+    check_spend(body, height, coins)?;
+    signing::check_signatures(network, transaction, &outputs)?;
+    Ok(())
 }

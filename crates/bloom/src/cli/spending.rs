@@ -112,3 +112,12 @@ pub(crate) struct ConsolidateArgs {
     #[command(flatten)]
     pub(crate) fee: FeeArgs,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    /// The key, as `bloom mine` made it [default: miner.key in the data directory]
+    #[arg(value_name = "KEYFILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) fee: FeeArgs,
+}

@@ -7,7 +7,7 @@ use bloom_wallet::WalletName;
 use clap::{Args, Subcommand, value_parser};
 
 use super::Place;
-use super::spending::{AddressArgs, ConsolidateArgs, LabelArgs, PayArgs, PrepareArgs, RaiseArgs};
+use super::spending::{AddressArgs, ConsolidateArgs, LabelArgs, PayArgs, PrepareArgs, RaiseArgs, SweepArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct WalletArgs {
@@ -59,6 +59,8 @@ pub(crate) enum WalletCommand {
     Cancel(RaiseArgs),
     /// Gather many small coins into few
     Consolidate(ConsolidateArgs),
+    /// Bring the coins of a miner's own key into the wallet
+    Sweep(SweepArgs),
     /// Sign a text with the key of an address
     SignMessage(SignMessageArgs),
     /// Check who signed a text

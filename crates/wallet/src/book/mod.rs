@@ -171,7 +171,8 @@ impl Book {
         if own && let (Some(spent), Some(paid)) = (spent, paid) {
             record.fee = spent.checked_sub(paid);
         }
-        record.transaction = (!spends.is_empty()).then(|| transaction.clone());
+        let is_kept = !spends.is_empty() || record.payment.is_some();
+        record.transaction = is_kept.then(|| transaction.clone());
         record.spends = spends;
         true
     }

@@ -73,7 +73,7 @@ pub struct Record {
     /// Own outputs of others that it spends.
     #[serde(with = "outpoints")]
     pub spends: Vec<Outpoint>,
-    /// The whole of it, if it spends from the wallet.
+    /// The whole of it, if it spends from the wallet or was made here.
     #[serde(with = "maybe_transaction")]
     pub transaction: Option<Transaction>,
     /// Bytes of the whole.

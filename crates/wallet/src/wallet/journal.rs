@@ -28,6 +28,7 @@ impl<K: Keeper> Wallet<K> {
         book.see(&mut self.watch, transaction, now);
         if let Some(record) = book.record_mut(&txid) {
             record.payment = Some(Payment { id: note.id, sent: false, told: false, withdrawn: false });
+            record.transaction = Some(transaction.clone());
         }
         if let Some(old) = note.replaces.and_then(|old| book.record_mut(&old)) {
             old.replaced_by = Some(txid);
@@ -138,7 +139,13 @@ impl<K: Keeper> Wallet<K> {
             match node.submit(&transaction) {
                 Ok(_) => self.mark_sent(&txid),
                 Err(error) if N::is_refusal(&error) => {
-                    remarks.push(Remark::NotTaken { txid, reason: error.to_string() });
+                    let reason = error.to_string();
+                    remarks.push(if self.reserves_nothing(&txid) {
+                        self.withdraw(&txid)?;
+                        Remark::SweepNotTaken { txid, reason }
+                    } else {
+                        Remark::NotTaken { txid, reason }
+                    });
                 }
                 Err(error) => return Err(WalletError::Node(error)),
             }
@@ -150,6 +157,12 @@ impl<K: Keeper> Wallet<K> {
             }
         }
         Ok(remarks)
+    }
+
+    /// Whether a transaction spends no coin of the wallet's, as a sweep does: then nobody but whoever has the key that it
+    /// empties knows what to put in its place, and another sweep can begin afresh.
+    fn reserves_nothing(&self, txid: &Txid) -> bool {
+        self.book().record(txid).is_some_and(|record| !record.spends_own())
     }
 
     /// A node that was handed a transaction just before this process ended has it.

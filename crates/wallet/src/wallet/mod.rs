@@ -51,6 +51,13 @@ pub enum Remark {
         /// The node's reason.
         reason: String,
     },
+    /// The node does not take a sweep that is recorded. It is withdrawn, and what the swept key has left can be swept anew.
+    SweepNotTaken {
+        /// The transaction.
+        txid: Txid,
+        /// The node's reason.
+        reason: String,
+    },
 }
 
 /// How a transaction comes to be recorded.

@@ -8,3 +8,4 @@ mod memory_node;
 mod paying;
 mod replacing;
 mod scanning;
+mod sweeping;

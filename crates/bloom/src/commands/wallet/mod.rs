@@ -13,6 +13,7 @@ mod sending;
 mod sharing;
 mod show;
 mod signing;
+mod sweep;
 mod uri;
 
 use std::fs;
@@ -49,6 +50,7 @@ pub(crate) fn run(args: &WalletArgs) -> Result<()> {
         WalletCommand::Bump(bump) => raise::bump(&Session::new(args)?, bump),
         WalletCommand::Cancel(cancel) => raise::cancel(&Session::new(args)?, cancel),
         WalletCommand::Consolidate(consolidate) => raise::consolidate(&Session::new(args)?, consolidate),
+        WalletCommand::Sweep(sweep) => sweep::run(&Session::new(args)?, sweep),
         WalletCommand::SignMessage(sign) => message::sign(&Session::new(args)?, sign),
         WalletCommand::VerifyMessage(verify) => message::verify(args, verify),
         WalletCommand::Prepare(prepare) => prepare::prepare(&Session::new(args)?, prepare),

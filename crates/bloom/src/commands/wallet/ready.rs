@@ -59,7 +59,7 @@ impl<K: Keeper> Ready<K> {
         remarks.iter().for_each(say);
         let of_payments = remarks.iter().filter_map(|remark| match remark {
             Remark::Sent { txid } | Remark::Held { txid, .. } | Remark::NotTaken { txid, .. } => Some(*txid),
-            Remark::Rescinded { .. } => None,
+            Remark::Rescinded { .. } | Remark::SweepNotTaken { .. } => None,
         });
         let untold: Vec<_> = of_payments.collect();
         if !untold.is_empty() {
@@ -94,6 +94,10 @@ pub(super) fn say(remark: &Remark) {
         Remark::NotTaken { txid, reason } => {
             note(format_args!("payment {txid} is recorded, and not taken by the mempool: {reason}"));
             note("  `bloom wallet bump` offers more, `bloom wallet cancel` takes it back");
+        }
+        Remark::SweepNotTaken { txid, reason } => {
+            note(format_args!("sweep {txid} is not taken by the mempool any more and is forgotten: {reason}"));
+            note("  `bloom wallet sweep` makes another of what is left");
         }
     }
 }

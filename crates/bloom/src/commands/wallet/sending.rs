@@ -3,6 +3,8 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use anyhow::{Context, Result, bail};
+use bloom_chain::FeeRate;
+use bloom_consensus::Amount;
 use bloom_wallet::build::Unsigned;
 use bloom_wallet::{Note, Sent};
 use secp256k1::rand::SeedableRng;
@@ -13,7 +15,7 @@ use super::Session;
 use super::ready::{Ready, failure, refused};
 use super::show::units;
 use crate::cli::spending::FeeArgs;
-use crate::output::{note, result};
+use crate::output::{a_byte, counted, note, result};
 
 /// Randomness of the system, for choosing coins and for signatures.
 pub(super) fn system_rng() -> Result<StdRng> {
@@ -32,7 +34,7 @@ pub(super) fn send(
         return report(session, unsigned, "not sent: dry run");
     }
     if !fee.yes && io::stdin().is_terminal() {
-        agree(session, unsigned)?;
+        agree(&lines(session, unsigned))?;
     }
     let transaction = ready.wallet.sign(unsigned, &mut system_rng()?).map_err(refused)?;
     ready.wallet.record(&transaction, payment, ready.now).map_err(failure)?;
@@ -46,8 +48,9 @@ pub(super) fn send(
     Ok(ready.wallet.told([txid])?)
 }
 
-fn agree(session: &Session, unsigned: &Unsigned) -> Result<()> {
-    lines(session, unsigned).iter().for_each(note);
+/// Shows what is about to be sent and asks.
+pub(super) fn agree(lines: &[String]) -> Result<()> {
+    lines.iter().for_each(note);
     let mut stderr = io::stderr().lock();
     write!(stderr, "send it? [y/N] ")?;
     stderr.flush()?;
@@ -72,17 +75,23 @@ pub(super) fn report(session: &Session, unsigned: &Unsigned, state: &str) -> Res
 
 fn lines(session: &Session, unsigned: &Unsigned) -> Vec<String> {
     let mut lines = vec![format!("transaction  {}", unsigned.body.txid())];
-    for (position, output) in (0..).zip(unsigned.body.outputs()) {
-        let what = if unsigned.change == Some(position) { "back" } else { "pays" };
+    // Where change stands in the transaction tells nothing; who reads this looks for the payees first.
+    let outputs = || (0..).zip(unsigned.body.outputs());
+    let payees =
+        outputs().filter(|(position, _)| unsigned.change != Some(*position)).map(|(_, output)| ("pays", output));
+    let back = outputs().filter(|(position, _)| unsigned.change == Some(*position)).map(|(_, output)| ("back", output));
+    for (what, output) in payees.chain(back) {
         lines.push(format!("{what}         {} BLOOM to {}", output.amount, session.address(&output.key)));
     }
-    let (rate, bytes, inputs) = (unsigned.rate(), unsigned.bytes(), unsigned.spent.len());
-    let coins = if inputs == 1 { "one coin".to_owned() } else { format!("{inputs} coins") };
-    lines.push(format!("fee          {} BLOOM: {bytes} bytes at {rate} a byte, spending {coins}", unsigned.fee));
+    lines.push(fee_line(unsigned.fee, unsigned.rate(), unsigned.bytes(), unsigned.spent.len()));
     if unsigned.body.not_before().0 > 0 {
         lines.push(format!("not before   height {}", unsigned.body.not_before()));
     }
     lines
+}
+
+pub(super) fn fee_line(fee: Amount, rate: FeeRate, bytes: usize, inputs: usize) -> String {
+    format!("fee          {fee} BLOOM: {bytes} bytes at {}, spending {}", a_byte(rate), counted(inputs, "coin"))
 }
 
 fn as_json(session: &Session, unsigned: &Unsigned, state: &str) -> Value {
