@@ -54,7 +54,7 @@ fn a_signal_ends_the_wait_for_the_pace() {
     let mut mine = home.start("mine --pace 86400 --data-dir d");
     mine.line().unwrap();
     let finished = stop(mine, "TERM");
-    assert!(finished.stderr.contains("1 blocks in"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("1 block in"), "{}", finished.stderr);
 }
 
 #[test]

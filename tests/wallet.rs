@@ -72,6 +72,15 @@ fn a_payment_between_two_wallets_is_confirmed_and_a_wallet_restored_elsewhere_fi
     assert_eq!(town.balance("alice"), (3 * REWARD, 0, height * REWARD));
     assert_eq!(town.balance("bob"), (0, 0, 0));
 
+    // Wherever change stands in the transaction, people read whom it pays first.
+    for _ in 0..4 {
+        let line = format!("wallet --data-dir d --password-file pw --wallet alice pay {} 1.5 --dry-run", town.bob);
+        let said = town.home.run(&line).ok().stdout;
+        let heads: Vec<&str> = said.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(heads, ["transaction", "pays", "back", "fee", "not"], "{said}");
+        assert!(said.contains("200 bytes at 1 unit a byte, spending 1 coin"), "{said}");
+    }
+
     let paid = town.pay("1.5");
     assert_eq!(paid["state"], "sent");
     let txid = text(&paid["txid"]);
@@ -81,6 +90,8 @@ fn a_payment_between_two_wallets_is_confirmed_and_a_wallet_restored_elsewhere_fi
     assert_eq!(town.balance("bob"), (BLOOM * 3 / 2, 0, BLOOM * 3 / 2));
     let entry = town.entry("bob", &txid);
     assert_eq!((&entry["status"], number(&entry["height"])), (&Value::from("confirmed"), height + 1));
+    let last = town.wallet("alice", "history --count 2").ok().json_lines();
+    assert_eq!(last, town.wallet("alice", "history").ok().json_lines().split_off(125), "the latest last");
     let total = town.balance("alice").2;
     assert_eq!(total, (height + 1) * REWARD - BLOOM * 3 / 2, "its own fee came back with the reward");
 

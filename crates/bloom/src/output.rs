@@ -1,9 +1,10 @@
 //! Results go to stdout, everything else to stderr; and every way to fail has its exit code.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use bloom_chain::{ExportError, FeeRate, ImportError, MarkError, ProveError, StoreError, VerifyError};
+use bloom_chain::{ExportError, ImportError, MarkError, ProveError, StoreError, VerifyError};
 use bloom_miner::{LoopError, OnChainError};
 use bloom_wallet::{VaultError, WalletFileError};
 use thiserror::Error;
@@ -88,39 +89,33 @@ fn explain(error: &anyhow::Error) -> String {
 ///
 /// # Errors
 /// When stdout is closed.
-pub(crate) fn result(line: impl std::fmt::Display) -> io::Result<()> {
+pub(crate) fn result(line: impl Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()
 }
 
 /// Prints a remark. Nobody is told when stderr is closed: there is nowhere left to say it.
-pub(crate) fn note(line: impl std::fmt::Display) {
+pub(crate) fn note(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// So many of something: `1 coin`, `2 coins`.
-pub(crate) fn counted(count: impl TryInto<u64> + std::fmt::Display + Copy, one: &str) -> String {
-    let plural = if matches!(count.try_into(), Ok(1)) { "" } else { "s" };
-    format!("{count} {one}{plural}")
+pub(crate) fn counted(count: impl TryInto<u64> + Display + Copy, one: &str) -> String {
+    format!("{count} {}", plural(count, one))
 }
 
-/// A fee rate in words: `1 unit a byte`, `1.5 units a byte`.
-pub(crate) fn a_byte(rate: FeeRate) -> String {
-    let plural = if rate.units_per_kilobyte() == 1_000 { "" } else { "s" };
-    format!("{rate} unit{plural} a byte")
+/// What so many of something are called.
+pub(crate) fn plural(count: impl TryInto<u64>, one: &str) -> String {
+    if matches!(count.try_into(), Ok(1)) { one.to_owned() } else { format!("{one}s") }
 }
 
 #[cfg(test)]
 mod tests {
-    use bloom_chain::FeeRate;
-
-    use super::{a_byte, counted};
+    use super::counted;
 
     #[test]
     fn one_is_singular() {
         assert_eq!([0_u64, 1, 2].map(|count| counted(count, "block")), ["0 blocks", "1 block", "2 blocks"]);
-        let rates = [1, 1_000, 1_500].map(|units| a_byte(FeeRate::per_kilobyte(units)));
-        assert_eq!(rates, ["0.001 units a byte", "1 unit a byte", "1.5 units a byte"]);
     }
 }

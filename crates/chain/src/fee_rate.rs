@@ -42,6 +42,13 @@ impl FeeRate {
         Self(u64::try_from(rate).unwrap_or(u64::MAX))
     }
 
+    /// In words: `1 unit a byte`, `1.5 units a byte`.
+    #[must_use]
+    pub fn a_byte(self) -> String {
+        let plural = if self == Self(1_000) { "" } else { "s" };
+        format!("{self} unit{plural} a byte")
+    }
+
     /// The least fee of at least this rate for a number of bytes.
     #[must_use]
     pub fn fee(self, bytes: usize) -> Amount {
@@ -93,6 +100,10 @@ mod tests {
             assert_eq!(FeeRate(rate).to_string(), text);
             assert_eq!(text.parse(), Ok(FeeRate(rate)));
         }
+        assert_eq!(
+            [1, 1_000, 1_001].map(|rate| FeeRate(rate).a_byte()),
+            ["0.001 units a byte", "1 unit a byte", "1.001 units a byte"]
+        );
         for bad in ["", ".", "1.", ".5", "-1", "1e3", "1.0001", "1000001", "99999999999999999999", "NaN", " 1"] {
             assert_eq!(bad.parse::<FeeRate>(), Err(FeeRateError { got: bad.to_owned() }));
         }

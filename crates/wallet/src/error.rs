@@ -32,7 +32,7 @@ pub enum BuildError {
     #[error("the amounts together are more than there can be")]
     AmountSum,
     /// A rate that no mempool takes.
-    #[error("got a fee rate of {got} units a byte, expected at least {least}")]
+    #[error("got a fee rate of {}, expected at least {least}", got.a_byte())]
     RateTooLow {
         /// The rate.
         got: FeeRate,
@@ -93,7 +93,7 @@ pub enum BuildError {
         why: String,
     },
     /// A replacement at no higher rate.
-    #[error("got a fee rate of {got} units a byte, expected more than the {present} that it pays now")]
+    #[error("got a fee rate of {}, expected more than the {present} that it pays now", got.a_byte())]
     RateNotHigher {
         /// The rate.
         got: FeeRate,

@@ -1,5 +1,6 @@
 //! The command line of what `bloom wallet` does with coins.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use bloom_chain::FeeRate;
@@ -30,6 +31,13 @@ pub(crate) struct LabelArgs {
     /// What to call it; "" takes the label away
     #[arg(value_name = "TEXT")]
     pub(crate) text: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// How many, from the latest back [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]

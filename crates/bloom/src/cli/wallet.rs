@@ -7,7 +7,9 @@ use bloom_wallet::WalletName;
 use clap::{Args, Subcommand, value_parser};
 
 use super::Place;
-use super::spending::{AddressArgs, ConsolidateArgs, LabelArgs, PayArgs, PrepareArgs, RaiseArgs, SweepArgs};
+use super::spending::{
+    AddressArgs, ConsolidateArgs, HistoryArgs, LabelArgs, PayArgs, PrepareArgs, RaiseArgs, SweepArgs,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct WalletArgs {
@@ -45,8 +47,8 @@ pub(crate) enum WalletCommand {
     Address(AddressArgs),
     /// Say how much there is
     Balance,
-    /// List what was received and paid
-    History,
+    /// List what was received and paid, the latest last
+    History(HistoryArgs),
     /// List what is unspent
     Coins,
     /// Label an address

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{ChainArgs, ChainQuery};
 use crate::context::{backend, open_live_with, usage};
-use crate::output::result;
+use crate::output::{counted, result};
 
 /// Blocks per commit of an import.
 const BULK: usize = 64;
@@ -80,7 +80,7 @@ fn list(chain: &Chain, count: u64, json: bool) -> Result<()> {
                 "transactions": transactions}))?;
         } else {
             let when = time(template.timestamp.0);
-            let body = transactions.map_or("pruned".to_owned(), |count| format!("{count} transactions"));
+            let body = transactions.map_or("pruned".to_owned(), |count| counted(count, "transaction"));
             result(format_args!("{height:>8}  {hash}  {when}  bloomed at {end:>4}  {body}"))?;
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{MempoolArgs, MempoolQuery};
 use crate::context::{backend, open_live};
-use crate::output::result;
+use crate::output::{counted, result};
 
 /// Blocks to wait for at most, for which the summary estimates rates.
 const HORIZONS: [u32; 3] = [1, 6, 24];
@@ -42,9 +42,10 @@ fn summary(live: &LiveChain, json: bool) -> Result<()> {
     result(format_args!("bytes         {bytes}"))?;
     result(format_args!("fees          {} BLOOM", Amount::from_units(fees)))?;
     result(format_args!("memory        {} of {} bytes", pool.bytes(), pool.limits().max_bytes))?;
-    result(format_args!("asked         at least {} units a byte", pool.min_fee_rate()))?;
+    result(format_args!("asked         at least {}", pool.min_fee_rate().a_byte()))?;
     for (blocks, rate) in estimates {
-        result(format_args!("in {blocks:>2} blocks  {rate} units a byte"))?;
+        let within = format!("in {}", counted(blocks, "block"));
+        result(format_args!("{within:<12}  {}", rate.a_byte()))?;
     }
     Ok(())
 }
@@ -56,7 +57,7 @@ fn list(live: &LiveChain, json: bool) -> Result<()> {
             result(json!({"txid": txid.to_string(), "bytes": bytes, "fee": fee.units().to_string(),
                 "rate": rate.to_string(), "added": entry.added().0}))?;
         } else {
-            result(format_args!("{txid}  {bytes:>6} bytes  {fee} BLOOM  {rate} units a byte"))?;
+            result(format_args!("{txid}  {bytes:>6} bytes  {fee} BLOOM  {}", rate.a_byte()))?;
         }
     }
     Ok(())
@@ -98,7 +99,7 @@ fn totals(totals: &Totals) -> Value {
 fn print(entry: &MempoolEntry, params: &Params, parents: &[String], children: &[String]) -> Result<()> {
     let transaction = entry.transaction();
     result(format_args!("transaction  {} (witness {})", transaction.txid(), transaction.wtxid()))?;
-    result(format_args!("pays         {} BLOOM for {} bytes, {} a byte", entry.fee(), entry.bytes(), entry.rate()))?;
+    result(format_args!("pays         {} BLOOM for {} bytes, {}", entry.fee(), entry.bytes(), entry.rate().a_byte()))?;
     result(format_args!("waits since  {}, when the tip was at height {}", entry.added(), entry.height()))?;
     for (what, totals) in [("stands on", entry.ancestors()), ("carries", entry.descendants())] {
         let Totals { count, bytes, fees } = totals;

@@ -13,7 +13,7 @@ use crate::cli::MineArgs;
 use crate::context::{backend, open_live_with, stop_on_interrupt, threads, usage};
 use crate::key::own_key;
 use crate::live::{LiveLine, count, seconds, si};
-use crate::output::{note, result};
+use crate::output::{counted, note, plural, result};
 
 pub(crate) fn run(args: &MineArgs) -> Result<()> {
     let (params, directory) = args.place.resolve()?;
@@ -109,7 +109,7 @@ impl Report {
 
     fn begin(&self, config: &MinerConfig, directory: &str) -> Result<()> {
         let Self { network, address, .. } = self;
-        let (threads, backend) = (config.threads, config.backend);
+        let (threads, backend) = (config.threads.get(), config.backend);
         let last = self.height.0 - 1;
         if self.json {
             let start = json!({"event": "start", "network": network, "height": last, "address": address,
@@ -117,7 +117,7 @@ impl Report {
             return Ok(result(start)?);
         }
         note(format_args!("{network} at height {last} in {directory}"));
-        note(format_args!("paying {address}, {threads} threads, {backend}; Ctrl-C ends"));
+        note(format_args!("paying {address}, {}, {backend}; Ctrl-C ends", counted(threads, "thread")));
         Ok(())
     }
 
@@ -165,10 +165,11 @@ impl Report {
                 "rounds": rounds}))?);
         }
         Ok(result(format_args!(
-            "block {:>6}  {hash}  bloomed at round {}, {} rounds in all",
+            "block {:>6}  {hash}  bloomed at round {}, {} {} in all",
             template.height,
             seal.bloom_end,
-            count(rounds)
+            count(rounds),
+            plural(rounds, "round")
         ))?)
     }
 
@@ -214,11 +215,13 @@ impl Report {
                 "joules_source": joules.map(|(_, source)| source_name(source))}))?);
         }
         note(format_args!(
-            "{} blocks in {}, {} rounds, {} blooms, luck {}; {} BLOOM to {}; the tip is {} at height {}",
-            summary.blocks,
+            "{} in {}, {} {}, {} {}, luck {}; {} BLOOM to {}; the tip is {} at height {}",
+            counted(summary.blocks, "block"),
             seconds(elapsed),
             count(rounds),
+            plural(rounds, "round"),
             count(blooms),
+            plural(blooms, "bloom"),
             self.luck(),
             self.earned,
             self.address,

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::cli::{TxAction, TxArgs};
 use crate::context::{backend, cancel_on, network, open_chain, open_file, stop_on_interrupt, usage};
 use crate::live::LiveLine;
-use crate::output::{note, result};
+use crate::output::{counted, note, result};
 
 /// The bytes of the longest transaction, in digits, with an end of line.
 const MAX_FILE_BYTES: u64 = 2 * (1 << 20) + 2;
@@ -108,9 +108,9 @@ fn prove(params: &Params, directory: &Path, wanted: &Wanted<'_>, out: Option<&Pa
         return Err(error).with_context(|| format!("cannot write {}", path.display()));
     }
     note(format_args!(
-        "proof of {txid} at height {} with {} blocks written to {}",
+        "proof of {txid} at height {} with {} written to {}",
         proof.headers[0].template.height,
-        proof.headers.len(),
+        counted(proof.headers.len(), "block"),
         path.display()
     ));
     Ok(())
@@ -133,7 +133,8 @@ fn verify(name: &str, path: &Path, json: bool) -> Result<()> {
         print_outputs(params, outputs)?;
         result(format_args!("block       {block}"))?;
         result(format_args!("height      {height}, by its header"))?;
-        result(format_args!("confirmed   by {confirmations} blocks, its own included, of work {work} / 2^24"))?;
+        let blocks = counted(confirmations, "block");
+        result(format_args!("confirmed   by {blocks}, its own included, of work {work} / 2^24"))?;
     }
     note(format_args!(
         "proven: it is in that block, and the work of those blocks was done, at the difficulties of {} as far as their headers tell",

@@ -38,7 +38,7 @@ pub enum AdmitError {
         got: Amount,
     },
     /// It pays too little for its bytes, at present.
-    #[error("fee rate: got {got}, expected at least {expected} units a byte at present; offer a higher fee")]
+    #[error("fee rate: got {got}, expected at least {} at present; offer a higher fee", expected.a_byte())]
     FeeRate {
         /// What it pays.
         got: FeeRate,
@@ -103,7 +103,7 @@ pub enum AdmitError {
     },
     /// A replacement that is worth less to a miner than what it replaces.
     #[error(
-        "replacement fee rate: got {got} units a byte, expected more than the {than} of {txid} and what stands on it"
+        "replacement fee rate: got {}, expected more than the {than} of {txid} and what stands on it", got.a_byte()
     )]
     ReplacementRate {
         /// What it pays.
@@ -122,7 +122,7 @@ pub enum AdmitError {
         by: Txid,
     },
     /// There is no room, and all that waits pays more.
-    #[error("the mempool is full of what pays more: got {got} units a byte; offer a higher fee")]
+    #[error("the mempool is full of what pays more: got {}; offer a higher fee", got.a_byte())]
     Full {
         /// What it pays.
         got: FeeRate,

@@ -7,7 +7,7 @@ use bloom_miner::unix_time;
 use serde_json::json;
 
 use crate::context::usage;
-use crate::output::{note, result};
+use crate::output::{counted, note, result};
 
 pub(super) fn tips(chain: &Chain, json: bool) -> Result<()> {
     for Leaf { hash, height, work, branch, status } in chain.leaves()? {
@@ -53,8 +53,8 @@ fn report(chain: &Chain, Switch { disconnected, connected }: &Switch, json: bool
             "disconnected": hashes(disconnected), "connected": hashes(connected)}))?);
     }
     Ok(result(format_args!(
-        "{} blocks taken off, {} put on; the tip is {} at height {}",
-        disconnected.len(),
+        "{} taken off, {} put on; the tip is {} at height {}",
+        counted(disconnected.len(), "block"),
         connected.len(),
         tip.hash,
         tip.height

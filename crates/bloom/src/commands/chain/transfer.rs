@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::context::{cancel_on, open_file, stop_on_interrupt, threads, usage};
 use crate::live::{LiveLine, seconds, si};
-use crate::output::{note, result};
+use crate::output::{counted, note, result};
 
 /// Of a stream to or from a disk.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -27,17 +27,18 @@ pub(super) fn export(chain: &Chain, file: &Path, from: u64, json: bool) -> Resul
     } else {
         Some(export_to_file(chain, file, from, !json)?)
     };
-    let (blocks, took) = (chain.tip().height.0 + 1 - from, began.elapsed().as_secs_f64());
+    let (count, took) = (chain.tip().height.0 + 1 - from, began.elapsed().as_secs_f64());
+    let blocks = counted(count, "block");
     let Some(bytes) = bytes else {
-        note(format_args!("{blocks} blocks from height {from} on written in {}", seconds(took)));
+        note(format_args!("{blocks} from height {from} on written in {}", seconds(took)));
         return Ok(());
     };
     if json {
         return Ok(result(json!({"from": from, "height": chain.tip().height.0, "hash": chain.tip().hash.to_string(),
-            "blocks": blocks, "bytes": bytes, "seconds": took}))?);
+            "blocks": count, "bytes": bytes, "seconds": took}))?);
     }
     Ok(result(format_args!(
-        "{blocks} blocks from height {from} to {} in {}, {bytes} bytes, written in {}",
+        "{blocks} from height {from} to {} in {}, {bytes} bytes, written in {}",
         chain.tip().height,
         file.display(),
         seconds(took)
@@ -104,8 +105,8 @@ pub(super) fn import(
             "hash": tip.hash.to_string(), "state": hex::encode(chain.state_digest()?), "seconds": took}))?);
     }
     Ok(result(format_args!(
-        "{} blocks taken, {} were here, in {} ({} blocks/s); the tip is {} at height {}",
-        imported.taken,
+        "{} taken, {} known already, in {} ({} blocks/s); the tip is {} at height {}",
+        counted(imported.taken, "block"),
         imported.known,
         seconds(took),
         si(imported.taken as f64 / took),

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &WalletArgs) -> Result<()> {
         WalletCommand::Backup(backup) => keep::backup(&Session::new(args)?, backup),
         WalletCommand::Address(address) => addresses::address(&Session::new(args)?, address),
         WalletCommand::Balance => show::balance(&Session::new(args)?),
-        WalletCommand::History => show::history(&Session::new(args)?),
+        WalletCommand::History(history) => show::history(&Session::new(args)?, history),
         WalletCommand::Coins => show::coins(&Session::new(args)?),
         WalletCommand::Label(label) => addresses::label(&Session::new(args)?, label),
         WalletCommand::Pay(pay) => pay::run(&Session::new(args)?, pay),

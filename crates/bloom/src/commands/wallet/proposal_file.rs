@@ -69,7 +69,7 @@ pub(super) fn show(params: &Params, proposal: &Proposal) -> Result<()> {
         result(format_args!("{heading:<12}{} to {}{owner}", output.amount, address(&output.key)))?;
     }
     let (rate, bytes) = (proposal.fee_rate(), proposal.transaction_bytes());
-    result(format_args!("fee         {} ({rate} units a byte, {bytes} bytes)", proposal.fee()))?;
+    result(format_args!("fee         {} ({}, {bytes} bytes)", proposal.fee(), rate.a_byte()))?;
     if proposal.body().not_before() > Height::GENESIS {
         result(format_args!("not before  block {}", proposal.body().not_before()))?;
     }

@@ -15,7 +15,7 @@ use super::Session;
 use super::ready::{Ready, failure, refused};
 use super::show::units;
 use crate::cli::spending::FeeArgs;
-use crate::output::{a_byte, counted, note, result};
+use crate::output::{counted, note, result};
 
 /// Randomness of the system, for choosing coins and for signatures.
 pub(super) fn system_rng() -> Result<StdRng> {
@@ -91,7 +91,7 @@ fn lines(session: &Session, unsigned: &Unsigned) -> Vec<String> {
 }
 
 pub(super) fn fee_line(fee: Amount, rate: FeeRate, bytes: usize, inputs: usize) -> String {
-    format!("fee          {fee} BLOOM: {bytes} bytes at {}, spending {}", a_byte(rate), counted(inputs, "coin"))
+    format!("fee          {fee} BLOOM: {bytes} bytes at {}, spending {}", rate.a_byte(), counted(inputs, "coin"))
 }
 
 fn as_json(session: &Session, unsigned: &Unsigned, state: &str) -> Value {

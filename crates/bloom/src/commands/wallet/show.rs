@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::ready::{Ready, what_became};
 use super::{Session, sharing};
+use crate::cli::spending::HistoryArgs;
 use crate::output::result;
 
 pub(super) fn balance(session: &Session) -> Result<()> {
@@ -48,9 +49,11 @@ pub(super) fn balance(session: &Session) -> Result<()> {
     Ok(result(format_args!("height     {tip}"))?)
 }
 
-pub(super) fn history(session: &Session) -> Result<()> {
+pub(super) fn history(session: &Session, args: &HistoryArgs) -> Result<()> {
     let ready = Ready::open_and_tell(session)?;
-    for entry in ready.wallet.history() {
+    let entries = ready.wallet.history();
+    let passed_over = args.count.map_or(0, |count| entries.len().saturating_sub(count.get()));
+    for entry in entries.into_iter().skip(passed_over) {
         if session.args.json {
             result(entry_as_json(session, &ready, &entry))?;
         } else {
