@@ -8,7 +8,7 @@ use bloom_consensus::reward::issued;
 use bloom_consensus::rules::header;
 use bloom_consensus::{
     Amount, Block, BlockEffect, BlockHash, CheckError, Coin, CoinView, Difficulty, Draft, Header, Height, Outpoint,
-    Output, Params, Parent, Timestamp, Transaction, TransactionViolation, Work,
+    Output, OutputKey, Params, Parent, Timestamp, Transaction, TransactionViolation, Work,
 };
 use bloom_kernel::{Backend, Solo};
 
@@ -318,6 +318,14 @@ impl Chain {
     /// [`StoreError`].
     pub fn coin(&self, outpoint: &Outpoint) -> Result<Option<Coin>, StoreError> {
         self.ledger.coin(outpoint)
+    }
+
+    /// The outputs of a key that are unspent at the tip, in the order of their outpoints. Reads the whole set.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn coins_of(&self, key: &OutputKey) -> Result<Vec<(Outpoint, Coin)>, StoreError> {
+        self.ledger.coins_of(key)
     }
 
     /// The rules of isolation and the signatures of one transaction, against the outputs that its inputs spend, in their

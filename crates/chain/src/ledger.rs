@@ -4,12 +4,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use bloom_consensus::{Amount, Ancestor, Ancestors, Block, BlockHash, Coin, CoinView, Height, Outpoint};
+use bloom_consensus::{Amount, Ancestor, Ancestors, Block, BlockHash, Coin, CoinView, Height, Outpoint, OutputKey};
 
 use crate::error::StoreError;
 use crate::prune::Pruning;
 use crate::recent::Recent;
-use crate::store::{Entry, Record, Scan, Store, Table, Undo, be64, decode_coin, encode_coin, number, outpoint_key};
+use crate::store::{
+    Entry, Record, Scan, Store, Table, Undo, be64, decode_coin, decode_outpoint, encode_coin, number, outpoint_key,
+};
 
 const TIP_KEY: &[u8] = b"tip";
 const NEWEST_KEY: &[u8] = b"newest";
@@ -316,7 +318,21 @@ impl Ledger {
         Ok((count, total))
     }
 
-    /// The same over all that the active branch has made: unspent outputs, undo records and heights.
+    /// The unspent outputs of a key, in the order of their outpoints. Nothing indexes them: all of them are read.
+    pub(crate) fn coins_of(&self, owner: &OutputKey) -> Result<Vec<(Outpoint, Coin)>, StoreError> {
+        let mut coins = Vec::new();
+        self.store.scan(Table::Coins, &[], &mut |key, row| {
+            let coin = decode_coin(row).ok_or_else(|| self.corrupted("a coin"))?;
+            if coin.output.key == *owner {
+                let outpoint = key.try_into().ok().and_then(decode_outpoint);
+                coins.push((outpoint.ok_or_else(|| self.corrupted("an outpoint"))?, coin));
+            }
+            Ok(Scan::Continue)
+        })?;
+        Ok(coins)
+    }
+
+    /// BLAKE3 in the same way over all that the active branch has made: unspent outputs, undo records and heights.
     pub(crate) fn branch_digest(&self) -> Result<[u8; 32], StoreError> {
         self.digest("bloomcoin v1 active branch", &[Table::Coins, Table::Undo, Table::Heights])
     }

@@ -248,6 +248,12 @@ fn history(trunk: &[Block], nodes: &[Node], random: &mut Random) {
     let (coins, tip) = (chain.coins_state().unwrap(), oracle.tip());
     let expected = tip.coins.values().map(|coin| coin.output.amount.units()).sum::<u64>();
     assert_eq!((coins.coins, coins.total.units()), (tip.coins.len() as u64, expected));
+    for key in tip.coins.values().map(|coin| coin.output.key).collect::<BTreeSet<_>>() {
+        let owned = tip.coins.iter().filter(|(_, coin)| coin.output.key == key);
+        let owned = owned.map(|(outpoint, coin)| (*outpoint, coin.output));
+        let found = chain.coins_of(&key).unwrap().into_iter();
+        assert!(owned.eq(found.map(|(outpoint, coin)| (outpoint, coin.output))), "coins of {key}");
+    }
     assert_eq!(coins.issued, issued(Height(tip.line.height())));
     assert_eq!(coins.burnt.units(), tip.burnt);
     if random.one_in(20) {

@@ -1,7 +1,7 @@
 //! What a wallet asks of whoever keeps the chain: a data directory today, a running node later.
 
 use bloom_chain::FeeRate;
-use bloom_consensus::{Amount, Block, BlockHash, Height, Params, Transaction, Txid};
+use bloom_consensus::{Amount, Block, BlockHash, Coin, Height, Outpoint, OutputKey, Params, Transaction, Txid};
 
 /// A block of the active chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,12 @@ pub trait Node {
     /// # Errors
     /// The node's.
     fn block(&self, hash: &BlockHash) -> Result<Option<Block>, Self::Error>;
+
+    /// The coins of a key that are unspent at the tip, whether or not something that waits spends them.
+    ///
+    /// # Errors
+    /// The node's.
+    fn coins_of(&self, key: &OutputKey) -> Result<Vec<(Outpoint, Coin)>, Self::Error>;
 
     /// All transactions that wait in the mempool, each after those that it spends from.
     ///

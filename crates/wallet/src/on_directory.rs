@@ -2,7 +2,7 @@
 
 use bloom_chain::mempool::policy::MIN_RELAY_RATE;
 use bloom_chain::{AdmitError, FeeRate, LiveChain, StoreError};
-use bloom_consensus::{Block, BlockHash, Height, Params, Timestamp, Transaction, Txid};
+use bloom_consensus::{Block, BlockHash, Coin, Height, Outpoint, OutputKey, Params, Timestamp, Transaction, Txid};
 use thiserror::Error;
 
 use crate::node::{Node, Place, Waiting};
@@ -56,6 +56,10 @@ impl Node for OnDirectory {
 
     fn block(&self, hash: &BlockHash) -> Result<Option<Block>, DirectoryError> {
         Ok(self.live.chain().block(hash)?)
+    }
+
+    fn coins_of(&self, key: &OutputKey) -> Result<Vec<(Outpoint, Coin)>, DirectoryError> {
+        Ok(self.live.chain().coins_of(key)?)
     }
 
     fn waiting(&self) -> Result<Vec<Waiting>, DirectoryError> {

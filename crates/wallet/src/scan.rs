@@ -8,7 +8,7 @@ use crate::node::{Node, Place};
 use crate::watch::Watch;
 
 /// How often a chain may change while it is being read, before that is said.
-pub(crate) const PATIENCE: u32 = 100;
+const PATIENCE: u32 = 100;
 
 /// Why a wallet does not know what it owns.
 #[derive(Debug, thiserror::Error)]

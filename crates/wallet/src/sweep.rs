@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bloom_chain::FeeRate;
 use bloom_consensus::constants::COINBASE_MATURITY;
-use bloom_consensus::{Amount, Block, Body, Coin, Height, NetworkId, Outpoint, Output, OutputKey, Transaction};
+use bloom_consensus::{Amount, Body, Coin, Height, NetworkId, Outpoint, Output, OutputKey, Transaction};
 use secp256k1::rand::{CryptoRng, Rng};
 use secp256k1::{Keypair, schnorr};
 
@@ -12,83 +12,33 @@ use crate::build::{add, check_rate, fee_is_high, sum};
 use crate::error::BuildError;
 use crate::keeper::Keeper;
 use crate::node::Node;
-use crate::scan::{PATIENCE, ScanError};
 use crate::signing::{check, sign_inputs};
 use crate::size::{DUST, INPUT_BYTES, most_inputs, transaction_bytes};
 use crate::watch::GAP_LIMIT;
 use crate::{KeyChain, Wallet};
 
-type Coins = BTreeMap<Outpoint, Coin>;
-
 /// What a key has, at a tip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// What the next block may spend and nothing that waits does.
-    mature: Coins,
+    mature: BTreeMap<Outpoint, Coin>,
     /// Mined and too young to be spent: how much can be spent from which height on.
     pub immature: BTreeMap<Height, Amount>,
     /// Spent by transactions that wait in the mempool.
     pub leaving: Amount,
-    /// The lowest block that could be looked at: what lies below was pruned, and coins in it are not seen.
-    pub seen_from: Height,
     /// The tip's height.
     pub tip: Height,
 }
 
-/// Looks through the whole chain, and what waits, for coins of a key.
+/// Asks for the coins of a key, and what waits that spends them.
 ///
 /// # Errors
-/// [`ScanError`]; blocks that were pruned are none, see [`Found::seen_from`].
-pub fn find<N: Node>(node: &N, key: &OutputKey) -> Result<Found, ScanError<N::Error>> {
-    for _ in 0..PATIENCE {
-        let tip = node.tip().map_err(ScanError::Node)?.height;
-        if let Some((coins, seen_from)) = coins(node, key, tip)? {
-            return sort(node, coins, seen_from, tip);
-        }
-    }
-    Err(ScanError::Restless)
-}
-
-/// Unspent coins, and from which height on they were looked for; none if the chain changed meanwhile.
-fn coins<N: Node>(node: &N, key: &OutputKey, tip: Height) -> Result<Option<(Coins, Height)>, ScanError<N::Error>> {
-    let mut coins = Coins::new();
-    let mut seen_from = Height::GENESIS;
-    let mut parent = None;
-    for height in (0..=tip.0).map(Height) {
-        let Some(hash) = node.hash_at(height).map_err(ScanError::Node)? else { return Ok(None) };
-        match node.block(&hash).map_err(ScanError::Node)? {
-            Some(block) if parent.is_some_and(|parent| block.header.template.prev_hash != parent) => return Ok(None),
-            Some(block) => note(&mut coins, key, &block, height),
-            None => {
-                // Whether what was seen until here is spent in this block is not known.
-                coins.clear();
-                seen_from = Height(height.0 + 1);
-            }
-        }
-        parent = Some(hash);
-    }
-    Ok(Some((coins, seen_from)))
-}
-
-fn note(coins: &mut Coins, key: &OutputKey, block: &Block, height: Height) {
-    let mut create = |txid, outputs: &[Output], is_coinbase| {
-        for (index, output) in (0..).zip(outputs).filter(|(_, output)| output.key == *key) {
-            coins.insert(Outpoint { txid, index }, Coin { output: *output, height, is_coinbase });
-        }
-    };
-    create(block.coinbase.id(), block.coinbase.outputs(), true);
-    for transaction in &block.transactions {
-        create(transaction.txid(), transaction.body().outputs(), false);
-    }
-    // A transaction may spend what another of its block makes: all of that is there by now.
-    for input in block.transactions.iter().flat_map(|transaction| transaction.body().inputs()) {
-        coins.remove(input);
-    }
-}
-
-fn sort<N: Node>(node: &N, mut mature: Coins, seen_from: Height, tip: Height) -> Result<Found, ScanError<N::Error>> {
+/// The node's.
+pub fn find<N: Node>(node: &N, key: &OutputKey) -> Result<Found, N::Error> {
+    let tip = node.tip()?.height;
+    let mut mature: BTreeMap<Outpoint, Coin> = node.coins_of(key)?.into_iter().collect();
     let mut leaving = Amount::ZERO;
-    for waiting in node.waiting().map_err(ScanError::Node)? {
+    for waiting in node.waiting()? {
         for coin in waiting.transaction.body().inputs().iter().filter_map(|input| mature.remove(input)) {
             leaving = add(leaving, coin.output.amount);
         }
@@ -103,7 +53,7 @@ fn sort<N: Node>(node: &N, mut mature: Coins, seen_from: Height, tip: Height) ->
         }
         is_mature
     });
-    Ok(Found { mature, immature, leaving, seen_from, tip })
+    Ok(Found { mature, immature, leaving, tip })
 }
 
 impl Found {

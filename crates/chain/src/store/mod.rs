@@ -10,7 +10,7 @@ mod salvage;
 
 pub(crate) use directory::{Directory, sync_directory};
 pub(crate) use memory::MemoryStore;
-pub(crate) use record::{Entry, Record, Undo, be64, decode_coin, encode_coin, number, outpoint_key};
+pub(crate) use record::{Entry, Record, Undo, be64, decode_coin, decode_outpoint, encode_coin, number, outpoint_key};
 pub(crate) use salvage::Salvage;
 
 use bloom_consensus::BlockHash;

@@ -150,7 +150,8 @@ pub(crate) fn outpoint_key(outpoint: &Outpoint) -> [u8; OUTPOINT_BYTES] {
     key
 }
 
-fn decode_outpoint(key: &[u8; OUTPOINT_BYTES]) -> Option<Outpoint> {
+/// The outpoint of a key.
+pub(crate) fn decode_outpoint(key: &[u8; OUTPOINT_BYTES]) -> Option<Outpoint> {
     let (txid, index) = key.split_first_chunk()?;
     Some(Outpoint { txid: Txid(*txid), index: u32::from_be_bytes(index.try_into().ok()?) })
 }

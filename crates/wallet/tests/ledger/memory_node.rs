@@ -306,6 +306,11 @@ impl Node for MemoryNode {
         Ok(found.filter(|block| block.header.template.height.0 >= self.pruned_below))
     }
 
+    fn coins_of(&self, key: &OutputKey) -> Result<Vec<(Outpoint, Coin)>, MemoryError> {
+        let owned = self.coins.iter().filter(|(_, coin)| coin.output.key == *key);
+        Ok(owned.map(|(outpoint, coin)| (*outpoint, *coin)).collect())
+    }
+
     fn waiting(&self) -> Result<Vec<Waiting>, MemoryError> {
         Ok(self.mempool.clone())
     }

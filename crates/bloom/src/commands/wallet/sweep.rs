@@ -15,19 +15,13 @@ use super::sending::{agree, fee_line, system_rng};
 use super::show::units;
 use crate::cli::spending::SweepArgs;
 use crate::key::{FileKey, key_in, own_key_path};
-use crate::output::{counted, note, result};
+use crate::output::{counted, result};
 
 pub(super) fn run(session: &Session, args: &SweepArgs) -> Result<()> {
     let path = args.file.clone().unwrap_or_else(|| own_key_path(&session.directory));
     let key = key_in(&path)?; // before anybody is asked for a password
     let mut ready = Ready::open_and_tell(session)?;
-    let found = find(&ready.node, &key.output_key()).map_err(|error| failure(WalletError::Scan(error)))?;
-    if found.seen_from > Height::GENESIS {
-        note(format_args!(
-            "blocks below height {} are pruned here: coins in them are not seen; sweep where the whole chain is stored too",
-            found.seen_from
-        ));
-    }
+    let found = find(&ready.node, &key.output_key()).map_err(|error| failure(WalletError::Node(error)))?;
     let rate = ready.rate(args.fee.fee_rate)?;
     let sweeps = found.pay_to(ready.wallet.sweep_key(), rate).map_err(refused)?;
     for sweep in sweeps.iter().filter(|_| !args.fee.allow_high_fee) {
@@ -102,8 +96,7 @@ fn summary(
         return Ok(result(json!({"key": address, "transactions": sweeps.len(), "swept": units(moved),
             "mature": units(found.mature_total()), "leaving": units(found.leaving),
             "immature": units(found.immature_total()), "matures": matures,
-            "all_at": found.all_at().map(|height| height.0), "seen_from": found.seen_from.0,
-            "height": found.tip.0}))?);
+            "all_at": found.all_at().map(|height| height.0), "height": found.tip.0}))?);
     }
     let (file, count) = (path.display(), counted(coins.count(), "coin"));
     match (sweeps.is_empty(), dry_run) {
