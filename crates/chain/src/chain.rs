@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::thread;
 
 use bloom_consensus::difficulty::next_difficulty;
+use bloom_consensus::merkle;
 use bloom_consensus::reward::issued;
 use bloom_consensus::rules::header;
 use bloom_consensus::{
-    Amount, Block, BlockEffect, BlockHash, CheckError, Coin, CoinView, Difficulty, Draft, Header, Height, Outpoint,
-    Output, OutputKey, Params, Parent, Timestamp, Transaction, TransactionViolation, Work,
+    Amount, Block, BlockHash, Coin, CoinView, Coinbase, Contents, Difficulty, Draft, Header, Height, MerkleRoot,
+    Outpoint, Output, OutputKey, Params, Parent, Template, Timestamp, Transaction, TransactionViolation, Work,
 };
 use bloom_kernel::{Backend, Solo};
 
@@ -342,18 +344,43 @@ impl Chain {
     }
 
     /// Judges a draft as a block on the tip would be: by every rule but those on the seal, which it has not, on the root,
-    /// which is made of its own body, and on the clock. Yields what its block would change.
+    /// which is made of its own body, and on the clock. Yields its fees.
     ///
     /// # Errors
     /// [`DraftError`].
-    pub fn check_draft(&mut self, draft: &Draft) -> Result<BlockEffect, DraftError> {
+    pub fn check_draft(&mut self, draft: &Draft) -> Result<Amount, DraftError> {
+        self.check_contents(draft.contents())
+    }
+
+    fn check_contents(&mut self, contents: Contents<'_>) -> Result<Amount, DraftError> {
         if self.closed {
             return Err(StoreError::Closed.into());
         }
-        let contents = draft.contents();
         header::check_template(&self.params, contents.template, &self.tip.as_parent(), &self.ancestors())?;
-        self.examiner.check_contents(contents).map_err(CheckError::Rule)?;
-        Ok(self.examiner.connect(contents, &self.ledger)?)
+        Ok(self.examiner.check_draft(contents, &self.ledger)?)
+    }
+
+    /// A draft of the next block that passed [`Chain::check_draft`], with its fees. Its root is computed meanwhile.
+    ///
+    /// # Errors
+    /// [`DraftError`].
+    pub fn make_draft(
+        &mut self,
+        timestamp: Timestamp,
+        coinbase: Coinbase,
+        transactions: Vec<Transaction>,
+    ) -> Result<(Draft, Amount), DraftError> {
+        let parent = self.tip.as_parent();
+        let mut template = Template::child(&parent, MerkleRoot([0; 32]), timestamp, self.next_difficulty()?);
+        let (root, fees) = thread::scope(|scope| {
+            let root = || merkle::root(&coinbase.id(), transactions.iter().map(Transaction::wtxid));
+            let other = thread::Builder::new().spawn_scoped(scope, root);
+            let contents = Contents { template: &template, coinbase: &coinbase, transactions: &transactions };
+            let fees = self.check_contents(contents);
+            (other.map_or_else(|_| root(), |other| other.join().expect("hashing does not panic")), fees)
+        });
+        template.merkle_root = root;
+        Ok((Draft::of(template, coinbase, transactions), fees?))
     }
 
     /// A hash of the set of unspent outputs: equal if and only if the sets are.

@@ -6,11 +6,12 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use bloom_consensus::rules::{isolation, utxo};
+use bloom_consensus::rules::isolation;
+use bloom_consensus::rules::utxo::{self, Spending};
 use bloom_consensus::signing::check_signatures;
 use bloom_consensus::{
-    Block, BlockEffect, CheckError, CoinView, Contents, NetworkId, Output, Rejection, RuleViolation, Transaction,
-    TransactionViolation,
+    Amount, Block, BlockEffect, CheckError, CoinView, Contents, NetworkId, Output, Rejection, RuleViolation,
+    Transaction, TransactionViolation,
 };
 
 use crate::verified::VerifiedTransactions;
@@ -71,7 +72,34 @@ impl Examiner {
         coins: &V,
     ) -> Result<BlockEffect, CheckError<V::Error>> {
         let spending = utxo::spend(contents, coins)?;
-        let all: Vec<_> = contents.transactions.iter().zip(spending.outputs(contents.transactions)).collect();
+        self.check_all_signatures(&spending)?;
+        Ok(spending.into_effect())
+    }
+
+    /// All rules on bodies but that of the root, for a template: those of isolation beside those on what it spends. Yields
+    /// the fees.
+    pub(crate) fn check_draft<V: CoinView>(
+        &mut self,
+        contents: Contents<'_>,
+        coins: &V,
+    ) -> Result<Amount, CheckError<V::Error>> {
+        let this = &*self;
+        let (isolated, spending) = thread::scope(|scope| {
+            let isolated = thread::Builder::new().spawn_scoped(scope, || this.check_contents(contents));
+            let spending = utxo::spend(contents, coins);
+            // Where the system has no more threads to give, this one does it.
+            let isolated = isolated.map(|thread| thread.join().expect("a check does not panic"));
+            (isolated.unwrap_or_else(|_| this.check_contents(contents)), spending)
+        });
+        isolated?;
+        let spending = spending?;
+        self.check_all_signatures(&spending)?;
+        Ok(spending.fees())
+    }
+
+    /// The signatures, dearest last. If all are good, all transactions are remembered.
+    fn check_all_signatures(&mut self, spending: &Spending<'_>) -> Result<(), RuleViolation> {
+        let all: Vec<_> = spending.transactions().collect();
         let unknown = AtomicBool::new(false);
         self.first_failure(&all, |(transaction, spent)| {
             if self.verified.is_signed(&transaction.wtxid(), spent) {
@@ -84,7 +112,7 @@ impl Examiner {
         if unknown.into_inner() {
             all.iter().for_each(|(transaction, spent)| self.verified.remember(transaction.wtxid(), spent));
         }
-        Ok(spending.effect)
+        Ok(())
     }
 
     /// Checks a list on all threads. Fails with the lowest place that fails, and why it does.

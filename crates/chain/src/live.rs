@@ -156,14 +156,14 @@ impl LiveChain {
         let frame = HEADER_BYTES + with_output.encoded_len() + 4;
         let (transactions, fees) = self.mempool.best(MAX_BLOCK_BYTES - frame);
         let is_empty = transactions.is_empty();
-        let draft = self.make(self.coinbase(payout, fees)?, timestamp, transactions)?;
-        match self.chain.check_draft(&draft) {
-            Ok(_) => Ok(CheckedDraft { draft, fees, fault: None }),
+        let coinbase = self.coinbase(payout, fees)?;
+        match self.chain.make_draft(timestamp, coinbase, transactions) {
+            Ok((draft, fees)) => Ok(CheckedDraft { draft, fees, fault: None }),
             Err(DraftError::Invalid(violation)) if !is_empty => {
                 self.mempool.revalidate(&mut self.chain, timestamp)?;
-                let draft = self.empty_draft(payout, timestamp)?;
-                self.chain.check_draft(&draft)?;
-                Ok(CheckedDraft { draft, fees: Amount::ZERO, fault: Some(violation) })
+                let coinbase = self.coinbase(payout, Amount::ZERO)?;
+                let (draft, fees) = self.chain.make_draft(timestamp, coinbase, Vec::new())?;
+                Ok(CheckedDraft { draft, fees, fault: Some(violation) })
             }
             Err(error) => Err(error),
         }
@@ -174,7 +174,8 @@ impl LiveChain {
     /// # Errors
     /// [`StoreError`].
     pub fn empty_draft(&self, payout: OutputKey, timestamp: Timestamp) -> Result<Draft, StoreError> {
-        self.make(self.coinbase(payout, Amount::ZERO)?, timestamp, Vec::new())
+        let (parent, coinbase) = (self.chain.tip().as_parent(), self.coinbase(payout, Amount::ZERO)?);
+        Draft::child(self.chain.params(), &parent, &self.chain.ancestors(), timestamp, coinbase, Vec::new())
     }
 
     /// Makes what waits durable, where there is a directory and something changed.
@@ -190,16 +191,6 @@ impl LiveChain {
             self.saved = Some(revision);
         }
         Ok(())
-    }
-
-    fn make(
-        &self,
-        coinbase: Coinbase,
-        timestamp: Timestamp,
-        transactions: Vec<Transaction>,
-    ) -> Result<Draft, StoreError> {
-        let parent = self.chain.tip().as_parent();
-        Draft::child(self.chain.params(), &parent, &self.chain.ancestors(), timestamp, coinbase, transactions)
     }
 
     /// Reward and fees go to one output; where there is nothing, there is no output.

@@ -32,8 +32,15 @@ impl Draft {
         transactions: Vec<Transaction>,
     ) -> Result<Self, A::Error> {
         let difficulty = next_difficulty(params, parent.height, ancestors)?;
-        let height = Height(parent.height.0.saturating_add(1)); // nothing follows 2⁶⁴ − 1: the rules refuse it
-        Ok(Self::new(height, parent.hash, timestamp, difficulty, coinbase, transactions))
+        let merkle_root = merkle::root(&coinbase.id(), transactions.iter().map(Transaction::wtxid));
+        let template = Template::child(parent, merkle_root, timestamp, difficulty);
+        Ok(Self { template, coinbase, transactions })
+    }
+
+    /// A draft whose template was made beforehand. It must have the body's own root, or nobody takes the block.
+    #[must_use]
+    pub fn of(template: Template, coinbase: Coinbase, transactions: Vec<Transaction>) -> Self {
+        Self { template, coinbase, transactions }
     }
 
     /// The genesis of a network: height 0, no parent, a coinbase of data without outputs, no transactions (law §6).
@@ -43,20 +50,10 @@ impl Draft {
     pub fn genesis(data: Vec<u8>, timestamp: Timestamp, difficulty: Difficulty) -> Result<Self, ShapeError> {
         let outputs: Vec<Output> = Vec::new();
         let coinbase = Coinbase::new(Height::GENESIS, data, outputs)?;
-        Ok(Self::new(Height::GENESIS, BlockHash::ZERO, timestamp, difficulty, coinbase, Vec::new()))
-    }
-
-    fn new(
-        height: Height,
-        prev_hash: BlockHash,
-        timestamp: Timestamp,
-        difficulty: Difficulty,
-        coinbase: Coinbase,
-        transactions: Vec<Transaction>,
-    ) -> Self {
-        let merkle_root = merkle::root(&coinbase.id(), transactions.iter().map(Transaction::wtxid));
+        let merkle_root = merkle::root(&coinbase.id(), []);
+        let (height, prev_hash) = (Height::GENESIS, BlockHash::ZERO);
         let template = Template { version: VERSION, height, prev_hash, merkle_root, timestamp, difficulty };
-        Self { template, coinbase, transactions }
+        Ok(Self { template, coinbase, transactions: Vec::new() })
     }
 
     /// What is to be sealed.

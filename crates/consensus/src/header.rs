@@ -3,7 +3,7 @@
 use bloom_kernel::{Difficulty, SEAL_BYTES, Seal};
 
 use crate::codec::{DecodeError, Reader};
-use crate::constants::{HEADER_BYTES, TEMPLATE_BYTES};
+use crate::constants::{HEADER_BYTES, TEMPLATE_BYTES, VERSION};
 use crate::hash::Context;
 use crate::{BlockHash, Challenge, Height, MerkleRoot, Timestamp};
 
@@ -36,6 +36,13 @@ pub struct Template {
 }
 
 impl Template {
+    /// What follows a block.
+    #[must_use]
+    pub fn child(parent: &Parent, merkle_root: MerkleRoot, timestamp: Timestamp, difficulty: Difficulty) -> Self {
+        let height = Height(parent.height.0.saturating_add(1)); // nothing follows 2⁶⁴ − 1: the rules refuse it
+        Self { version: VERSION, height, prev_hash: parent.hash, merkle_root, timestamp, difficulty }
+    }
+
     /// version ‖ height ‖ prev_hash ‖ merkle_root ‖ timestamp ‖ difficulty, little-endian.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; TEMPLATE_BYTES] {

@@ -62,6 +62,8 @@ impl Totals {
 pub struct MempoolEntry {
     pub(crate) transaction: Transaction,
     pub(crate) fee: Amount,
+    /// Of its encoding.
+    pub(crate) bytes: u32,
     pub(crate) added: Timestamp,
     pub(crate) height: Height,
     pub(crate) ancestors: Totals,
@@ -118,7 +120,7 @@ impl MempoolEntry {
     /// The bytes of its encoding.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.transaction.encoded_len()
+        self.bytes as usize
     }
 
     /// What it pays for its own bytes.
@@ -133,7 +135,7 @@ impl MempoolEntry {
     }
 
     pub(crate) fn own(&self) -> Totals {
-        Totals { count: 1, bytes: self.bytes() as u64, fees: self.fee }
+        Totals { count: 1, bytes: self.bytes.into(), fees: self.fee }
     }
 
     /// What the eviction goes by: what would leave is worth at least this to a miner.

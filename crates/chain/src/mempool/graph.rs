@@ -156,7 +156,8 @@ impl Graph {
         }
         self.by_txid.insert(transaction.txid(), slot);
         self.memory += memory(&transaction);
-        let own = Totals { count: 1, bytes: transaction.encoded_len() as u64, fees: fee };
+        let bytes = u32::try_from(transaction.encoded_len()).expect("policy, or the block it was in, bounds it");
+        let own = Totals { count: 1, bytes: bytes.into(), fees: fee };
         let mut ancestors = own;
         let above = self.with_ancestors(&parents, usize::MAX).expect("no limit is given");
         for ancestor in above {
@@ -177,6 +178,7 @@ impl Graph {
             sequence,
             transaction,
             fee,
+            bytes,
             added,
             height,
             newest_coin,

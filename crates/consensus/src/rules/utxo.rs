@@ -45,23 +45,34 @@ pub struct BlockEffect {
 }
 
 /// What [`spend`] found: what the block changes, and what its signatures must be checked against.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spending {
-    /// What the block changes, if its signatures are good.
-    pub effect: BlockEffect,
+pub struct Spending<'a> {
+    changes: Changes<'a>,
+    fees: Amount,
     /// The output that each input spends, over all transactions in their order.
     outputs: Vec<Output>,
 }
 
-impl Spending {
-    /// The outputs that each transaction of the block spends, one for each input, in their order.
-    pub fn outputs<'a>(&'a self, transactions: &'a [Transaction]) -> impl Iterator<Item = &'a [Output]> {
+impl<'a> Spending<'a> {
+    /// Each transaction of the block with the outputs that it spends, one for each input, in their order.
+    pub fn transactions(&self) -> impl Iterator<Item = (&'a Transaction, &[Output])> {
         let mut rest = self.outputs.as_slice();
-        transactions.iter().map(move |transaction| {
+        self.changes.contents.transactions.iter().map(move |transaction| {
             let (own, others) = rest.split_at_checked(transaction.body().inputs().len()).unwrap_or((rest, &[]));
             rest = others;
-            own
+            (transaction, own)
         })
+    }
+
+    /// Inputs less outputs over all transactions.
+    #[must_use]
+    pub fn fees(&self) -> Amount {
+        self.fees
+    }
+
+    /// What the block changes, if its signatures are good.
+    #[must_use]
+    pub fn into_effect(self) -> BlockEffect {
+        self.changes.into_effect(self.fees)
     }
 }
 
@@ -76,13 +87,11 @@ pub fn connect<V: CoinView>(
     coins: &V,
 ) -> Result<BlockEffect, CheckError<V::Error>> {
     let spending = spend(block.contents(), coins)?;
-    for (position, (transaction, spent)) in
-        block.transactions.iter().zip(spending.outputs(&block.transactions)).enumerate()
-    {
+    for (position, (transaction, spent)) in spending.transactions().enumerate() {
         check_signatures(network, transaction, spent)
             .map_err(|violation| RuleViolation::Transaction { position, violation })?;
     }
-    Ok(spending.effect)
+    Ok(spending.into_effect())
 }
 
 /// What of [`connect`] comes before the signatures. They are all that is left then, and may be checked in any order as
@@ -90,7 +99,7 @@ pub fn connect<V: CoinView>(
 ///
 /// # Errors
 /// As [`connect`].
-pub fn spend<V: CoinView>(contents: Contents<'_>, coins: &V) -> Result<Spending, CheckError<V::Error>> {
+pub fn spend<'a, V: CoinView>(contents: Contents<'a>, coins: &V) -> Result<Spending<'a>, CheckError<V::Error>> {
     let height = contents.template.height;
     let mut ledger = Ledger::new(contents, coins);
     let mut fees = Amount::ZERO;
@@ -105,7 +114,7 @@ pub fn spend<V: CoinView>(contents: Contents<'_>, coins: &V) -> Result<Spending,
         outputs.extend(taken.iter().map(|coin| coin.output));
     }
     coinbase_amount(contents.coinbase, height, fees)?;
-    Ok(Spending { effect: ledger.into_effect(fees), outputs })
+    Ok(Spending { changes: ledger.changes, fees, outputs })
 }
 
 /// A transaction against the coins that it spends, one for each input in their order, but for its signatures: maturity
@@ -150,9 +159,8 @@ fn coinbase_amount(coinbase: &Coinbase, height: Height, fees: Amount) -> Result<
     Ok(())
 }
 
-/// The branch's coins with a block's changes so far on top.
-struct Ledger<'a, V> {
-    coins: &'a V,
+/// What a block spends and makes.
+struct Changes<'a> {
     contents: Contents<'a>,
     /// Every id of the block and its position, ascending: the coinbase comes last, so that nothing is after it.
     ids: Vec<(Txid, usize)>,
@@ -160,15 +168,22 @@ struct Ledger<'a, V> {
     before: Vec<usize>,
     /// For every output of the transactions, whether the block itself has spent it.
     passed_on: Vec<bool>,
+    /// Coins of earlier blocks.
+    spent: Vec<(Outpoint, Coin)>,
+}
+
+/// The branch's coins with a block's changes so far on top.
+struct Ledger<'a, 'v, V> {
+    coins: &'v V,
+    changes: Changes<'a>,
     /// The first input that spends what one before it spends, counted over the block.
     repeated: Option<usize>,
     /// Inputs met so far.
     met: usize,
-    spent: Vec<(Outpoint, Coin)>,
 }
 
-impl<'a, V: CoinView> Ledger<'a, V> {
-    fn new(contents: Contents<'a>, coins: &'a V) -> Self {
+impl<'a> Changes<'a> {
+    fn none(contents: Contents<'a>) -> Self {
         let transactions = contents.transactions;
         let own = (contents.coinbase.id(), transactions.len());
         let mut ids: Vec<_> = transactions.iter().map(Transaction::txid).zip(0..).chain([own]).collect();
@@ -181,30 +196,7 @@ impl<'a, V: CoinView> Ledger<'a, V> {
         });
         let before = before.collect();
         let passed_on = vec![false; outputs];
-        let repeated = first_repeated(transactions);
-        let spent = Vec::with_capacity(transactions.len());
-        Self { coins, contents, ids, before, passed_on, repeated, met: 0, spent }
-    }
-
-    /// Spends a transaction's inputs: "a transaction may spend only outputs of earlier blocks or of transactions before
-    /// it", and each once.
-    fn take(&mut self, position: usize, body: &Body, taken: &mut Vec<Coin>) -> Result<(), CheckError<V::Error>> {
-        for outpoint in body.inputs() {
-            let violation = TransactionViolation::MissingInput { outpoint: *outpoint };
-            let missing = RuleViolation::Transaction { position, violation };
-            if self.repeated == Some(self.met) {
-                return Err(missing.into());
-            }
-            self.met = self.met.saturating_add(1);
-            if let Some(coin) = self.pass_on(position, outpoint) {
-                taken.push(coin);
-                continue;
-            }
-            let coin = self.coins.coin(outpoint).map_err(CheckError::Store)?.ok_or(missing)?;
-            self.spent.push((*outpoint, coin));
-            taken.push(coin);
-        }
-        Ok(())
+        Self { contents, ids, before, passed_on, spent: Vec::with_capacity(transactions.len()) }
     }
 
     /// The output at an outpoint, if a transaction before this position made it; it is spent now.
@@ -237,5 +229,33 @@ impl<'a, V: CoinView> Ledger<'a, V> {
         let mut spent = self.spent;
         spent.sort_unstable_by_key(|(outpoint, _)| *outpoint);
         BlockEffect { spent, created, fees }
+    }
+}
+
+impl<'a, 'v, V: CoinView> Ledger<'a, 'v, V> {
+    fn new(contents: Contents<'a>, coins: &'v V) -> Self {
+        let repeated = first_repeated(contents.transactions);
+        Self { coins, changes: Changes::none(contents), repeated, met: 0 }
+    }
+
+    /// Spends a transaction's inputs: "a transaction may spend only outputs of earlier blocks or of transactions before
+    /// it", and each once.
+    fn take(&mut self, position: usize, body: &Body, taken: &mut Vec<Coin>) -> Result<(), CheckError<V::Error>> {
+        for outpoint in body.inputs() {
+            let violation = TransactionViolation::MissingInput { outpoint: *outpoint };
+            let missing = RuleViolation::Transaction { position, violation };
+            if self.repeated == Some(self.met) {
+                return Err(missing.into());
+            }
+            self.met = self.met.saturating_add(1);
+            if let Some(coin) = self.changes.pass_on(position, outpoint) {
+                taken.push(coin);
+                continue;
+            }
+            let coin = self.coins.coin(outpoint).map_err(CheckError::Store)?.ok_or(missing)?;
+            self.changes.spent.push((*outpoint, coin));
+            taken.push(coin);
+        }
+        Ok(())
     }
 }

@@ -15,32 +15,22 @@ const MOST_NODES: u32 = 20_000;
 /// What can be gained must be at least this part of the block's fees, or it is not worth the time.
 const LEAST_GAIN: u64 = 10_000;
 
-/// The better of a filling and what the search finds. `taken` and `contenders` have parents before children; the latter
-/// stand on nothing that is in neither.
-pub(super) fn improve<P: Pool>(pool: &P, cap: u64, mut taken: Vec<Slot>, contenders: &[Slot]) -> Vec<Slot> {
+/// The better of a filling, which leaves `room` and pays `all`, and what the search finds. `taken` and `contenders` have
+/// parents before children; the latter stand on nothing that is in neither.
+pub(super) fn improve<P: Pool>(pool: &P, room: u64, all: u64, mut taken: Vec<Slot>, contenders: &[Slot]) -> Vec<Slot> {
     if contenders.is_empty() {
         return taken;
     }
     let window = taken.split_off(taken.len().saturating_sub(SIDE));
     let inside = window.len();
-    let fixed = |of: fn(&P, Slot) -> u64| taken.iter().map(|slot| of(pool, *slot)).fold(0, u64::saturating_add);
-    let room = cap - fixed(size);
+    let room = room + window.iter().map(|slot| pool.own(*slot).bytes).sum::<u64>();
     let mut edge = Edge::new(pool, &[&window[..], contenders].concat(), inside);
-    let all = fixed(fee).saturating_add(edge.best_fees);
     let most = edge.bound(edge.everything(), room);
     if most.saturating_sub(edge.best_fees) >= (all / LEAST_GAIN).max(1) {
         edge.search(edge.everything(), room, 0, 0);
     }
     taken.extend(edge.chosen());
     taken
-}
-
-fn size<P: Pool>(pool: &P, slot: Slot) -> u64 {
-    pool.own(slot).bytes
-}
-
-fn fee<P: Pool>(pool: &P, slot: Slot) -> u64 {
-    pool.own(slot).fees.units()
 }
 
 struct Item {

@@ -39,7 +39,7 @@ pub(crate) fn pack<P: Pool>(pool: &P, cap: u64) -> Vec<Slot> {
     let mut untouched = pool.best_first().peekable();
     filling.fill(&mut untouched);
     let contenders = filling.contenders(untouched);
-    improve(pool, cap, filling.taken, &contenders)
+    improve(pool, filling.room, filling.fees, filling.taken, &contenders)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,7 @@ struct Filling<'a, P> {
     /// What did not fit, best first, and may have gone in since.
     passed_over: Vec<Slot>,
     room: u64,
+    fees: u64,
 }
 
 impl<'a, P: Pool> Filling<'a, P> {
@@ -80,6 +81,7 @@ impl<'a, P: Pool> Filling<'a, P> {
             taken: Vec::new(),
             passed_over: Vec::new(),
             room: cap,
+            fees: 0,
         }
     }
 
@@ -87,8 +89,7 @@ impl<'a, P: Pool> Filling<'a, P> {
         let mut failures = 0;
         while failures < MOST_FAILURES && self.room >= MIN_TRANSACTION_BYTES as u64 {
             let Some(next) = self.next(untouched) else { return };
-            let totals = self.changed.get(&next).copied().unwrap_or_else(|| self.pool.package(next));
-            if totals.bytes <= self.room {
+            if self.left(next).bytes <= self.room {
                 failures = 0;
                 self.take(next);
             } else {
@@ -147,14 +148,20 @@ impl<'a, P: Pool> Filling<'a, P> {
 
     /// Puts a transaction and what is left of its package into the block.
     fn take(&mut self, item: Slot) {
-        for slot in self.package_left(item) {
-            self.leave_order(slot);
-            self.set(slot, State::Taken);
-            self.taken.push(slot);
-            let own = self.pool.own(slot);
-            self.room -= own.bytes;
-            self.shrink_descendants(slot, own);
+        if self.pool.parents(item).is_empty() {
+            return self.put_in(item); // as most are
         }
+        self.package_left(item).into_iter().for_each(|slot| self.put_in(slot));
+    }
+
+    fn put_in(&mut self, slot: Slot) {
+        self.leave_order(slot);
+        self.set(slot, State::Taken);
+        self.taken.push(slot);
+        let own = self.pool.own(slot);
+        self.room -= own.bytes;
+        self.fees = self.fees.saturating_add(own.fees.units());
+        self.shrink_descendants(slot, own);
     }
 
     /// What stands on it has less of its package left to put in.
@@ -167,12 +174,20 @@ impl<'a, P: Pool> Filling<'a, P> {
             }
             seen.push(slot);
             open.extend(self.pool.children(slot));
-            let mut left = self.changed.get(&slot).copied().unwrap_or_else(|| self.pool.package(slot));
+            let mut left = self.left(slot);
             self.leave_order(slot);
             left.remove(own);
             self.changed.insert(slot, left);
             self.changed_order.insert(Rank::new(left.score(), self.pool.sequence(slot), slot));
             self.set(slot, State::Changed);
+        }
+    }
+
+    /// A package less what of it is in the block.
+    fn left(&self, slot: Slot) -> Totals {
+        match self.state_of(slot) {
+            State::Untouched => self.pool.package(slot),
+            _ => self.changed.get(&slot).copied().unwrap_or_else(|| self.pool.package(slot)),
         }
     }
 
