@@ -223,15 +223,15 @@ mod tests {
         let key = OutputKey(pair.x_only_public_key().0.to_byte_array());
         let mut live = LiveChain::in_memory(&params, Options::default(), MempoolLimits::default()).unwrap();
         let mut batch = Box::new(Batch::new(Backend::detect()));
-        let mut mine = |live: &LiveChain, transactions: Vec<Transaction>| {
+        let mut mine = |live: &mut LiveChain, transactions: Vec<Transaction>| {
             let time = live.chain.template_facts().unwrap().min_timestamp;
             let coinbase = live.coinbase(key, Amount::ZERO).unwrap();
-            genesis::forge(live.make(coinbase, time, transactions).unwrap(), &mut batch)
+            genesis::forge(live.chain.make_draft(time, coinbase, transactions).unwrap().0, &mut batch)
         };
-        let first = mine(&live, Vec::new());
+        let first = mine(&mut live, Vec::new());
         live.accept(&first, 0, NOW).unwrap();
         for _ in 0..122 {
-            let block = mine(&live, Vec::new());
+            let block = mine(&mut live, Vec::new());
             live.accept(&block, 0, NOW).unwrap();
         }
         let outpoint = Outpoint { txid: first.coinbase.id(), index: 0 };
@@ -244,7 +244,7 @@ mod tests {
             Transaction::new(body, vec![signature.to_byte_array()]).unwrap()
         };
         live.submit(pay(1_000), NOW).unwrap();
-        let other = mine(&live, vec![pay(2_000)]);
+        let other = mine(&mut live, vec![pay(2_000)]);
         live.chain.accept(&other, 0, NOW).unwrap();
 
         let checked = live.checked_draft(key, NOW).unwrap();

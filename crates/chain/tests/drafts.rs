@@ -34,7 +34,7 @@ fn spoiled(honest: &Transaction) -> Transaction {
     Transaction::new(honest.body().clone(), vec![signature]).unwrap()
 }
 
-fn violation(result: Result<bloom_consensus::BlockEffect, DraftError>) -> RuleViolation {
+fn violation(result: Result<Amount, DraftError>) -> RuleViolation {
     match result.unwrap_err() {
         DraftError::Invalid(violation) => *violation,
         DraftError::Store(error) => panic!("{error}"),
