@@ -53,6 +53,12 @@ impl Examiner {
 
     /// [`isolation::check_body`] but for the root.
     pub(crate) fn check_contents(&self, contents: Contents<'_>) -> Result<(), RuleViolation> {
+        self.check_each(contents)?;
+        isolation::check_double_spends(contents.transactions)
+    }
+
+    /// [`Examiner::check_contents`] but for double spends, which [`utxo::spend`] finds too.
+    fn check_each(&self, contents: Contents<'_>) -> Result<(), RuleViolation> {
         isolation::check_frame(contents)?;
         let height = contents.template.height;
         self.first_failure(contents.transactions, |transaction| {
@@ -61,8 +67,7 @@ impl Examiner {
             }
             isolation::check_not_before(transaction, height)
         })
-        .map_err(|(position, violation)| RuleViolation::Transaction { position, violation })?;
-        isolation::check_double_spends(contents.transactions)
+        .map_err(|(position, violation)| RuleViolation::Transaction { position, violation })
     }
 
     /// [`utxo::connect`]. [`Examiner::check_contents`] must have passed: all of a block that connects is remembered.
@@ -85,11 +90,11 @@ impl Examiner {
     ) -> Result<Amount, CheckError<V::Error>> {
         let this = &*self;
         let (isolated, spending) = thread::scope(|scope| {
-            let isolated = thread::Builder::new().spawn_scoped(scope, || this.check_contents(contents));
+            let isolated = thread::Builder::new().spawn_scoped(scope, || this.check_each(contents));
             let spending = utxo::spend(contents, coins);
             // Where the system has no more threads to give, this one does it.
             let isolated = isolated.map(|thread| thread.join().expect("a check does not panic"));
-            (isolated.unwrap_or_else(|_| this.check_contents(contents)), spending)
+            (isolated.unwrap_or_else(|_| this.check_each(contents)), spending)
         });
         isolated?;
         let spending = spending?;

@@ -47,8 +47,9 @@ impl CoinView for Ledger {
     type Error = StoreError;
 
     fn coin(&self, outpoint: &Outpoint) -> Result<Option<Coin>, StoreError> {
-        if let Some(coin) = self.coins.borrow_mut().touch(outpoint) {
-            return Ok(Some(coin));
+        let known = self.coins.borrow().get(outpoint);
+        if known.is_some() {
+            return Ok(known);
         }
         let Some(row) = self.store.get(Table::Coins, &outpoint_key(outpoint))? else {
             return Ok(None);

@@ -6,7 +6,7 @@ use std::hash::Hash;
 /// As many rows as a hash table of 2¹⁸ places takes before it would grow.
 const GENERATION: usize = (1 << 18) / 8 * 7;
 
-/// A map of the 229 376 rows put or asked for last at least, half of that while rows are removed, in two generations of
+/// A map of the 229 376 rows put last at least, half of that while rows are removed, in two generations of
 /// at most 2¹⁸ places: it takes no more than 2¹⁹ · (the bytes of a row + 1), and less as long as less is in it.
 pub(crate) struct Recent<K, V> {
     young: HashMap<K, V>,
@@ -23,16 +23,6 @@ impl<K: Eq + Hash + Copy, V: Copy> Recent<K, V> {
     /// The value of a key that is not forgotten.
     pub(crate) fn get(&self, key: &K) -> Option<V> {
         self.young.get(key).or_else(|| self.old.get(key)).copied()
-    }
-
-    /// The same, which counts as use.
-    pub(crate) fn touch(&mut self, key: &K) -> Option<V> {
-        if let Some(value) = self.young.get(key) {
-            return Some(*value);
-        }
-        let value = self.old.remove(key)?;
-        self.put(*key, value);
-        Some(value)
     }
 
     /// Sets a key.
@@ -70,9 +60,6 @@ mod tests {
         let mut recent = Recent::default();
         for n in 0..GENERATION * 3 {
             recent.put(n, n);
-            if n % 100_000 == 5 {
-                assert!(recent.touch(&5).is_some(), "what is in use stays");
-            }
         }
         assert_eq!(recent.get(&0), None);
         assert!((GENERATION * 2..GENERATION * 3).all(|n| recent.get(&n) == Some(n)));

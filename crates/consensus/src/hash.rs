@@ -3,21 +3,23 @@
 use std::sync::OnceLock;
 
 use blake3::Hasher;
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 
-/// A context, prepared when it is first used: hashing the context anew each time would cost as much as what it is for.
+/// A context, hashed when it is first used: doing so each time would cost as much as what it is for. Of a prepared
+/// hasher's two kilobytes a clone would copy all.
 pub(crate) struct Context {
     text: &'static str,
-    prepared: OnceLock<Hasher>,
+    key: OnceLock<ContextKey>,
 }
 
 impl Context {
     pub(crate) const fn new(text: &'static str) -> Self {
-        Self { text, prepared: OnceLock::new() }
+        Self { text, key: OnceLock::new() }
     }
 
     /// derive_key(context, concatenation of `parts`).
     pub(crate) fn derive_key(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut hasher = self.prepared.get_or_init(|| Hasher::new_derive_key(self.text)).clone();
+        let mut hasher = Hasher::new_from_context_key(self.key.get_or_init(|| hash_derive_key_context(self.text)));
         for part in parts {
             hasher.update(part);
         }
