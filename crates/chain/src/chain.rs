@@ -262,6 +262,13 @@ impl Chain {
         })
     }
 
+    /// What a coinbase on the tip holds so that its block is none that is filed already: nothing, unless blocks stand on
+    /// the tip that are not followed.
+    pub(crate) fn distinction(&self) -> Result<Vec<u8>, StoreError> {
+        let is_leaf = self.ledger.is_leaf(&self.tip.hash)?;
+        Ok(if is_leaf { Vec::new() } else { self.ledger.next_arrival().to_le_bytes().to_vec() })
+    }
+
     /// The difficulty of the next block.
     ///
     /// # Errors

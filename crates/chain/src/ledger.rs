@@ -270,6 +270,11 @@ impl Ledger {
         })
     }
 
+    /// Whether a block has no child.
+    pub(crate) fn is_leaf(&self, hash: &BlockHash) -> Result<bool, StoreError> {
+        Ok(self.store.get(Table::Leaves, &hash.0)?.is_some())
+    }
+
     /// The blocks that have no child, in the order of their hashes.
     pub(crate) fn leaves(&self) -> Result<Vec<BlockHash>, StoreError> {
         let mut leaves = Vec::new();

@@ -200,8 +200,8 @@ impl LiveChain {
         // Fees are coins that exist: with the reward of one block they stay far below 2⁶⁴.
         let amount = reward.checked_add(fees).unwrap_or(reward);
         let outputs = (amount > Amount::ZERO).then_some(Output { amount, key: payout });
-        let coinbase = Coinbase::new(height, Vec::new(), outputs.into_iter().collect());
-        Ok(coinbase.expect("a coinbase without data is well-formed"))
+        let coinbase = Coinbase::new(height, self.chain.distinction()?, outputs.into_iter().collect());
+        Ok(coinbase.expect("eight bytes of data are not too many"))
     }
 }
 
