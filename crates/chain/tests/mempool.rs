@@ -179,6 +179,32 @@ fn a_replacement_neither_spends_what_it_replaces_nor_stands_on_strangers() {
 }
 
 #[test]
+fn a_replacement_does_not_hide_behind_a_cheap_parent_of_one_conflict() {
+    let mut live = live();
+    // 40 KB at one unit a byte, and a child of it that a replacement may stand beside.
+    let mut to = vec![(1, 1_000); 1_000];
+    to[0].1 = 600_000_000;
+    to[999].1 = REWARD - 600_000_000 - 998_000 - 40_120;
+    let cheap = spend(&DEV, &[coin(1)], &to, 0);
+    let of_cheap = child(&cheap, 300);
+    // Stands on nothing: worth 62 units a byte to a miner.
+    let alone = simple(2, 10_000);
+    for transaction in [&cheap, &of_cheap, &alone] {
+        submit(&mut live, transaction).unwrap();
+    }
+    let mut from = [output(&cheap, 0, 1), coin(2)];
+    from.sort_by_key(|(outpoint, _, _)| *outpoint);
+    let replaces_both = |fee| spend(&DEV, &from, &[(1, 600_000_000 + REWARD - fee)], 0);
+    let refused = submit(&mut live, &replaces_both(20_000)).unwrap_err();
+    assert!(matches!(refused, AdmitError::ReplacementRate { txid, .. } if txid == alone.txid()), "{refused}");
+    // A parent that both have may be cheap, and one that is paid for may be anybody's.
+    let better = child(&cheap, 1_000);
+    assert_eq!(submit(&mut live, &better).unwrap().replaced, [of_cheap.txid()]);
+    let paid = replaces_both(10_000 * 260);
+    assert_eq!(submit(&mut live, &paid).unwrap().replaced.len(), 2);
+}
+
+#[test]
 fn at_most_a_hundred_are_replaced_at_once() {
     let mut live = live();
     // Five families of 21: one parent with 20 children.

@@ -106,7 +106,7 @@ pub enum AdmitError {
         "replacement fee rate: got {}, expected more than the {than} of {txid} and what stands on it", got.a_byte()
     )]
     ReplacementRate {
-        /// What it pays.
+        /// What it pays, with what it stands on if the other did not stand on that and it pays less.
         got: FeeRate,
         /// What it must be above.
         than: FeeRate,

@@ -5,7 +5,7 @@ use bloom_consensus::{Amount, Outpoint, Transaction, Txid};
 use super::Mempool;
 use super::entry::{Slot, Totals};
 use super::error::AdmitError;
-use super::policy::{MAX_REPLACED, MIN_RELAY_RATE};
+use super::policy::{MAX_CHAIN, MAX_REPLACED, MIN_RELAY_RATE};
 
 /// The waiting transactions that spend what a new one spends.
 pub(crate) struct Replacement {
@@ -40,16 +40,17 @@ impl Replacement {
         direct.dedup();
         let leaving = pool.graph.with_descendants(&direct, MAX_REPLACED).ok_or(AdmitError::ReplacesTooMany)?;
         check_parents(pool, transaction, &direct, &leaving, parents)?;
+        let package = package(pool, own, parents)?;
         for slot in &direct {
-            higher_rate(pool, *slot, own)?;
+            higher_rate(pool, *slot, own, package, parents)?;
         }
         pays_for_itself(pool, &leaving, own)?;
         Ok(leaving)
     }
 }
 
-/// It stands on nothing that leaves, and on no waiting transaction that a replaced one did not stand on: otherwise a
-/// replacement of a high rate could wait for a parent that no miner wants.
+/// It stands on nothing that leaves, and on no waiting transaction that none of the replaced stood on: what it waits for
+/// is known to whoever made one of them.
 fn check_parents(
     pool: &Mempool,
     transaction: &Transaction,
@@ -71,12 +72,30 @@ fn check_parents(
     Ok(())
 }
 
-/// Its rate is above that of each that it conflicts with, alone and with all that stands on it.
-fn higher_rate(pool: &Mempool, conflict: Slot, own: Totals) -> Result<(), AdmitError> {
+/// It with all that it stands on. What leaves is not among that: it would have taken a parent along.
+fn package(pool: &Mempool, own: Totals, parents: &[Slot]) -> Result<Totals, AdmitError> {
+    let ancestors = pool.graph.with_ancestors(parents, MAX_CHAIN as usize - 1).ok_or(AdmitError::TooManyAncestors)?;
+    let mut package = own;
+    ancestors.into_iter().for_each(|slot| package.add(pool.graph.at(slot).own()));
+    Ok(package)
+}
+
+/// Its rate is above that of each that it conflicts with, alone and with all that stands on it. Where it stands on what
+/// the conflict did not stand on, that counts: otherwise it could drive out what does not wait for anybody and wait itself
+/// for a cheap parent of some other conflict, which no miner wants. Parents that both have are no difference.
+fn higher_rate(
+    pool: &Mempool,
+    conflict: Slot,
+    own: Totals,
+    package: Totals,
+    parents: &[Slot],
+) -> Result<(), AdmitError> {
     let entry = pool.graph.at(conflict);
-    if own.score() <= entry.keep_score() {
+    let has_the_same = parents.iter().all(|parent| entry.parents.contains(parent));
+    let worth = if has_the_same || own.score() <= package.score() { own } else { package };
+    if worth.score() <= entry.keep_score() {
         let than = entry.own().rate().max(entry.descendants.rate());
-        return Err(AdmitError::ReplacementRate { got: own.rate(), than, txid: entry.transaction.txid() });
+        return Err(AdmitError::ReplacementRate { got: worth.rate(), than, txid: entry.transaction.txid() });
     }
     Ok(())
 }
