@@ -80,6 +80,23 @@ fn what_waits_is_shown_kept_from_process_to_process_and_mined() {
 }
 
 #[test]
+fn what_an_imported_branch_displaces_waits_again() {
+    let home = Home::new();
+    let payments = prepare(&home).map(|transaction| transaction.txid().to_string());
+    home.run("chain export trunk --data-dir d").ok();
+    home.run("chain import trunk --data-dir e").ok();
+    home.run("mine --pace 0 --blocks 1 --data-dir d").ok();
+    assert!(home.run("mempool list --json --data-dir d").ok().json_lines().is_empty(), "all of it is confirmed");
+    home.run("mine --pace 0 --blocks 3 --data-dir e").ok();
+    home.run("chain export branch --from 125 --data-dir e").ok();
+    let imported = home.run("chain import branch --json --data-dir d").ok().json();
+    assert_eq!((number(&imported["taken"]), number(&imported["height"])), (3, 127));
+    let listed = home.run("mempool list --json --data-dir d").ok().json_lines();
+    let told: Vec<_> = listed.iter().map(|line| text(&line["txid"])).collect();
+    assert_eq!(told, payments);
+}
+
+#[test]
 fn a_damaged_file_of_what_waits_is_said_and_the_chain_goes_on() {
     let home = Home::new();
     prepare(&home);

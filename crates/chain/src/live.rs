@@ -1,6 +1,9 @@
 //! The chain with the transactions that wait for it: blocks and transactions go in here, and the two stay in step.
 
+use std::io::Read;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use bloom_consensus::constants::{HEADER_BYTES, MAX_BLOCK_BYTES};
 use bloom_consensus::{
@@ -8,11 +11,13 @@ use bloom_consensus::{
 };
 
 use crate::accept::{Accepted, Followed};
+use crate::archive::ArchiveReader;
 use crate::branch::Switch;
 use crate::chain::{Chain, Options};
 use crate::error::{AcceptError, DraftError, StoreError};
 use crate::marks::MarkError;
 use crate::mempool::{AdmitError, Admitted, Loaded, Mempool, MempoolLimits, Origin};
+use crate::transfer::{ImportError, Imported, TransferProgress};
 
 const MEMPOOL: &str = "mempool.dat";
 
@@ -127,6 +132,26 @@ impl LiveChain {
         let switch = self.chain.reconsider(hash)?;
         self.mempool.follow(&mut self.chain, None, now)?;
         Ok(switch)
+    }
+
+    /// Takes the blocks of an archive as [`Chain::import`] does; the mempool follows from where it was to where that ends,
+    /// however it ends.
+    ///
+    /// # Errors
+    /// [`ImportError`].
+    pub fn import<R: Read>(
+        &mut self,
+        archive: &mut ArchiveReader<R>,
+        threads: NonZeroUsize,
+        now: Timestamp,
+        progress: &mut dyn FnMut(TransferProgress),
+        cancel: &AtomicBool,
+    ) -> Result<Imported, ImportError> {
+        let imported = self.chain.import(archive, threads, now, progress, cancel);
+        if !matches!(imported, Err(ImportError::Store(_))) {
+            self.mempool.follow(&mut self.chain, None, now)?;
+        }
+        imported
     }
 
     /// Takes a transaction into the mempool. It is kept across a restart once [`LiveChain::save`] has returned.

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &ChainArgs) -> Result<()> {
         ChainQuery::Import { file } => {
             // It may begin a chain, and is made durable many blocks at a time.
             let options = Options { create: true, blocks_per_commit: BULK, ..options };
-            transfer::import(&params.network_id, || open(options), file, args.json)
+            transfer::import(&params.network_id, || live(options), file, args.json)
         }
         ChainQuery::Prune { keep } => prune::prune(&mut open(options)?, &directory, *keep, args.json),
         ChainQuery::Invalidate { hash } => branches::invalidate(&mut live(options)?, hash, args.json),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use bloom_chain::{ArchiveReader, Chain, ExportError, StoreError, TransferProgress};
+use bloom_chain::{ArchiveReader, Chain, ExportError, LiveChain, TransferProgress};
 use bloom_consensus::{Height, NetworkId};
 use bloom_miner::unix_time;
 use serde_json::json;
@@ -79,10 +79,10 @@ fn write_archive<W: Write>(chain: &Chain, from: u64, stream: W, live: bool) -> R
     Ok(stream.into_inner().map_err(io::IntoInnerError::into_error)?)
 }
 
-/// The archive is looked at before a chain is begun for it.
+/// The archive is looked at before a chain is begun for it. What a branch that it displaces had held waits again.
 pub(super) fn import(
     network_id: &NetworkId,
-    open: impl FnOnce() -> Result<Chain, StoreError>,
+    open: impl FnOnce() -> Result<LiveChain>,
     file: &Path,
     json: bool,
 ) -> Result<()> {
@@ -97,8 +97,12 @@ pub(super) fn import(
     let began = Instant::now();
     let live = LiveLine::new(!json);
     let mut show = |progress: TransferProgress| live.show(|| describe("importing", progress));
-    let imported = chain.import(&mut archive, threads(None), unix_time(), &mut show, &cancel)?;
+    let imported = chain.import(&mut archive, threads(None), unix_time(), &mut show, &cancel);
     live.clear();
+    let saved = chain.save();
+    let imported = imported?;
+    saved?;
+    let chain = chain.chain();
     let (tip, took) = (chain.tip(), began.elapsed().as_secs_f64());
     if json {
         return Ok(result(json!({"taken": imported.taken, "known": imported.known, "height": tip.height.0,
