@@ -101,6 +101,7 @@ fn a_watching_machine_prepares_what_an_offline_one_signs() {
     desk.wallet("hot", "sign pay --yes").refused(2, &["only watches"]);
     desk.wallet("hot", "submit pay").refused(1, &["not signed by all"]);
     desk.wallet("cold", "sign pay").refused(2, &["--yes"]);
+    desk.copy("pay", "pay.again");
     let shown = desk.wallet("cold", "sign pay --yes").ok().stdout;
     for line in [
         "network     dev",
@@ -114,6 +115,12 @@ fn a_watching_machine_prepares_what_an_offline_one_signs() {
     assert!(!desk.0.path("cold").join("chain.redb").exists(), "signing needs no chain and begins none");
     assert_eq!(desk.field("hot", "submit pay", "state"), "sent");
     assert_eq!(desk.field("hot", "submit pay", "state"), "sent", "a repeat is the same payment");
+    // So is one signed anew, whose signatures are others: it waits and spends its coins as before.
+    desk.wallet("cold", "sign pay.again --yes").ok();
+    assert_ne!(fs::read(desk.0.path("pay")).unwrap(), fs::read(desk.0.path("pay.again")).unwrap());
+    assert_eq!(desk.field("hot", "submit pay.again", "state"), "sent");
+    let history = desk.wallet("hot", "history").ok().stdout;
+    assert!(history.contains("pending") && !history.contains("withdrawn"), "{history}");
     desk.mine("hot", &address, 1);
     assert!(desk.is_confirmed("hot", "pay"));
 }

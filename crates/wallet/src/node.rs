@@ -66,8 +66,8 @@ pub trait Node {
     /// The node's.
     fn fee_rate(&self, blocks: u32) -> Result<FeeRate, Self::Error>;
 
-    /// Hands a transaction in; one that waits already is taken again without harm. When this returns, it is kept across
-    /// a restart of the node.
+    /// Hands a transaction in; one that waits already, with these signatures or others, is taken again without harm. When
+    /// this returns, it is kept across a restart of the node.
     ///
     /// # Errors
     /// The node's, for a refusal too: it says which rule and what to do.

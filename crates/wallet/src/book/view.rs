@@ -190,7 +190,7 @@ impl Judge<'_> {
         if let Some(block) = record.confirmed {
             return Status::Confirmed(block);
         }
-        if record.is_withdrawn() {
+        if record.is_withdrawn() && !record.waiting {
             return Status::Withdrawn;
         }
         if let Some(by) = self.other(&self.confirmed, record) {

@@ -12,7 +12,7 @@ use crate::node::Node;
 
 impl<K: Keeper> Wallet<K> {
     /// Records a signed transaction. When this returns it is on the disk: it will be sent, this very one and no other in
-    /// its place, whatever happens to this process.
+    /// its place, whatever happens to this process. One that counts already stays the payment that it is.
     ///
     /// # Errors
     /// [`BuildError::Rule`] if it spends the wallet's coins in a way that the law refuses, [`WalletFileError`].
@@ -24,10 +24,13 @@ impl<K: Keeper> Wallet<K> {
     ) -> Result<(), WalletError<E>> {
         self.check(transaction)?;
         let txid = transaction.txid();
+        let is_live = self.view.status(&txid).is_live();
         let book = self.file.book_mut();
         book.see(&mut self.watch, transaction, now);
         if let Some(record) = book.record_mut(&txid) {
-            record.payment = Some(Payment { id: note.id, sent: false, told: false, withdrawn: false });
+            let payment = record.payment.take().filter(|_| is_live);
+            let new = Payment { id: note.id, sent: false, told: false, withdrawn: false };
+            record.payment = Some(payment.unwrap_or(new));
             record.transaction = Some(transaction.clone());
         }
         if let Some(old) = note.replaces.and_then(|old| book.record_mut(&old)) {
@@ -165,11 +168,14 @@ impl<K: Keeper> Wallet<K> {
         self.book().record(txid).is_some_and(|record| !record.spends_own())
     }
 
-    /// A node that was handed a transaction just before this process ended has it.
+    /// A node that was handed a transaction just before this process ended has it. What somebody has is not withdrawn,
+    /// whatever another node said of it.
     fn mark_those_that_arrived(&mut self) {
         for record in self.file.book_mut().records_mut() {
-            if let Some(payment) = &mut record.payment {
-                payment.sent |= record.waiting || record.confirmed.is_some();
+            let is_there = record.waiting || record.confirmed.is_some();
+            if let Some(payment) = record.payment.as_mut().filter(|_| is_there) {
+                payment.sent = true;
+                payment.withdrawn = false;
             }
         }
     }

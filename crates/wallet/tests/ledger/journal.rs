@@ -98,6 +98,34 @@ fn a_payment_that_the_node_refuses_is_withdrawn_and_its_coins_are_free() {
     assert_eq!(wallet.view().status(&other), Status::Pending, "a copy of the wallet made it");
 }
 
+#[test]
+fn a_payment_handed_in_again_with_other_signatures_stays_the_payment_that_it_is() {
+    let (disk, mut wallet, mut node) = funded(&[1_000_000]);
+    let unsigned = wallet.prepare(&order(&[exactly(stranger_key(), 300_000)], 1), &mut rng(1)).unwrap();
+    let [first, again] = [1, 2].map(|seed| wallet.sign(&unsigned, &mut rng(seed)).unwrap());
+    assert!(first.txid() == again.txid() && first.wtxid() != again.wtxid());
+    let (txid, note) = (first.txid(), Note { id: Some("rent".to_owned()), replaces: None });
+    wallet.record::<MemoryError>(&first, note, NOW).unwrap();
+    wallet.send(&mut node, &txid).unwrap();
+    wallet.told([txid]).unwrap();
+    let payment = wallet.book().record(&txid).unwrap().payment.clone();
+    wallet.record::<MemoryError>(&again, Note::default(), NOW).unwrap();
+    assert_eq!(wallet.book().record(&txid).unwrap().payment, payment, "named, sent and told of, as before");
+    // Even a node that calls it refused has it, and what waits spends its coins.
+    node.fussy = true;
+    assert!(matches!(wallet.send(&mut node, &txid), Err(WalletError::Refused { .. })));
+    assert_eq!(wallet.view().status(&txid), Status::Pending);
+    assert!(wallet.coins().iter().all(|coin| coin.own_pending));
+    drop(wallet);
+    let mut wallet = disk.open();
+    update(&mut wallet, &mut node);
+    assert_eq!(wallet.book().record(&txid).unwrap().payment, payment, "what waits is not withdrawn");
+    node.fussy = false;
+    node.evict(&txid);
+    update(&mut wallet, &mut node);
+    assert!(node.waits(&txid));
+}
+
 /// A copy of the wallet on another machine pays from the same coin at a high rate.
 fn pay_the_same_coin_elsewhere(wallet: &Wallet<Memory>, node: &mut MemoryNode) -> Txid {
     let mut copy = crate::keeping::Disk::of(crate::keeping::ALICE).open();

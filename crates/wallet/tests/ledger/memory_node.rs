@@ -43,6 +43,10 @@ pub(crate) struct MemoryNode {
     pub(crate) submitted: Vec<Txid>,
     /// Answers nothing more.
     pub(crate) broken: bool,
+    /// Refuses what waits already.
+    pub(crate) fussy: bool,
+    /// Does not answer for the last block's body.
+    pub(crate) stuck: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +91,8 @@ impl MemoryNode {
             salt: 0,
             submitted: Vec::new(),
             broken: false,
+            fussy: false,
+            stuck: false,
         }
     }
 
@@ -302,6 +308,9 @@ impl Node for MemoryNode {
     }
 
     fn block(&self, hash: &BlockHash) -> Result<Option<Block>, MemoryError> {
+        if self.stuck && self.blocks.last().is_some_and(|(last, _)| last == hash) {
+            return Err(MemoryError::Broken);
+        }
         let found = self.blocks.iter().rfind(|(known, _)| known == hash).map(|(_, block)| block.clone());
         Ok(found.filter(|block| block.header.template.height.0 >= self.pruned_below))
     }
@@ -322,6 +331,9 @@ impl Node for MemoryNode {
     fn submit(&mut self, transaction: &Transaction) -> Result<Txid, MemoryError> {
         if self.broken {
             return Err(MemoryError::Broken);
+        }
+        if self.fussy && self.waits(&transaction.txid()) {
+            return Err(MemoryError::Refused("known".to_owned()));
         }
         self.admit(transaction).map_err(MemoryError::Refused)?;
         self.submitted.push(transaction.txid());
