@@ -50,7 +50,6 @@ pub fn follow<N: Node>(
         book.undo_above(fork);
         if read(book, watch, node, birthday, now)? {
             book.thin_scanned();
-            look_at_waiting(book, watch, node, now)?;
             let is_rescinded = |txid: &Txid| book.record(txid).is_some_and(|record| record.confirmed.is_none());
             return Ok(confirmed_before.into_iter().filter(is_rescinded).collect());
         }
@@ -73,8 +72,35 @@ fn last_common<N: Node>(book: &Book, node: &N) -> Result<Option<Place>, ScanErro
     Ok(None)
 }
 
-/// Reads all blocks above the last one read; false if the chain changed meanwhile.
+/// Reads all blocks above the last one read, and the mempool; false if the chain changed meanwhile.
+///
+/// A key found in use moves the end of the search. What lies there may have been paid, or spent, in any block read before:
+/// all of them are read again, by the next call if this one does not get to the end.
 fn read<N: Node>(
+    book: &mut Book,
+    watch: &mut Watch,
+    node: &N,
+    birthday: Height,
+    now: Timestamp,
+) -> Result<bool, ScanError<N::Error>> {
+    let start = book.scanned_to();
+    loop {
+        let watched = watch.len();
+        let done = match read_blocks(book, watch, node, birthday, now) {
+            Ok(true) => look_at_waiting(book, watch, node, now).map(|()| true),
+            other => other,
+        };
+        if watch.len() == watched {
+            return done;
+        }
+        book.read_again_above(start);
+        if !matches!(done, Ok(true)) {
+            return done;
+        }
+    }
+}
+
+fn read_blocks<N: Node>(
     book: &mut Book,
     watch: &mut Watch,
     node: &N,
@@ -83,25 +109,13 @@ fn read<N: Node>(
 ) -> Result<bool, ScanError<N::Error>> {
     let tip = node.tip().map_err(ScanError::Node)?;
     let first = book.scanned_to().map_or(birthday, |place| Height(place.height.0 + 1));
-    let mut last_growth = None;
     for height in first.0..=tip.height.0 {
         let Some((place, block)) = block_at(node, Height(height))? else { return Ok(false) };
         if book.scanned_to().is_some_and(|parent| block.header.template.prev_hash != parent.hash) {
             return Ok(false);
         }
-        if note_block(book, watch, &place, &block, now) {
-            last_growth = Some(height);
-        }
+        note_block(book, watch, &place, &block, now);
         book.push_scanned(place);
-    }
-    // A key found in use moves the end of the search. What lies there may have been paid in a block before.
-    while let Some(end) = last_growth.take() {
-        for height in first.0..=end {
-            let Some((place, block)) = block_at(node, Height(height))? else { return Ok(false) };
-            if note_block(book, watch, &place, &block, now) {
-                last_growth = Some(height);
-            }
-        }
     }
     Ok(true)
 }
@@ -114,9 +128,8 @@ fn block_at<N: Node>(node: &N, height: Height) -> Result<Option<(Place, Block)>,
     }
 }
 
-/// Notes what of a block concerns the wallet; whether it made the wallet look for more keys.
-fn note_block(book: &mut Book, watch: &mut Watch, place: &Place, block: &Block, now: Timestamp) -> bool {
-    let watched = watch.len();
+/// Notes what of a block concerns the wallet.
+fn note_block(book: &mut Book, watch: &mut Watch, place: &Place, block: &Block, now: Timestamp) {
     let in_block = InBlock { hash: place.hash, height: place.height, time: block.header.template.timestamp };
     if let Some(txid) = book.see_coinbase(watch, &block.coinbase, now) {
         book.confirm(&txid, in_block);
@@ -126,7 +139,6 @@ fn note_block(book: &mut Book, watch: &mut Watch, place: &Place, block: &Block, 
             book.confirm(&transaction.txid(), in_block);
         }
     }
-    watch.len() > watched
 }
 
 fn look_at_waiting<N: Node>(

@@ -248,6 +248,11 @@ impl Book {
         }
     }
 
+    /// What is above a place, or all of it, is to be read once more; what was found there stands meanwhile.
+    pub(crate) fn read_again_above(&mut self, place: Option<Place>) {
+        self.scanned.retain(|at| place.is_some_and(|place| at.height <= place.height));
+    }
+
     pub(crate) fn push_scanned(&mut self, place: Place) {
         self.scanned.push(Scanned { height: place.height, hash: place.hash });
     }

@@ -2,6 +2,7 @@
 
 use bloom_consensus::Height;
 use bloom_wallet::book::Status;
+use bloom_wallet::build::{Recipient, Share};
 use bloom_wallet::watch::GAP_LIMIT;
 use bloom_wallet::{KeyChain, Remark, WalletError, scan::ScanError};
 
@@ -44,6 +45,63 @@ fn a_key_beyond_the_gap_that_is_paid_before_the_gap_is_closed_is_found() {
     let mut restored = disk.open();
     update(&mut restored, &mut node);
     assert_eq!(restored.balance().spendable.units(), 3_000_000);
+}
+
+#[test]
+fn a_coin_beyond_the_gap_that_is_spent_after_the_gap_is_closed_is_seen_to_be_spent() {
+    let disk = Disk::of(ALICE);
+    let mut full = disk.restored().open();
+    let mut node = MemoryNode::new();
+    let key = |index| full.watch().key(&full.watch().path_of(KeyChain::Receive, index));
+    let (at_10, at_25) = (key(10), key(25));
+    for (key, units) in [(at_25, 5_000_000), (at_10, 2_000_000)] {
+        node.fund(key, units);
+        node.mine_all();
+    }
+    update(&mut full, &mut node);
+    let all = Recipient { key: stranger_key(), share: Share::Rest };
+    pay(&mut full, &mut node, &order(&[all], 1), 1).unwrap();
+    node.mine_all();
+    update(&mut full, &mut node);
+    let mut restored = disk.restored().open();
+    update(&mut restored, &mut node);
+    assert_eq!((restored.balance(), restored.coins()), (full.balance(), vec![]));
+    assert_eq!(restored.history().len(), 3);
+}
+
+#[test]
+fn a_key_beyond_the_gap_is_found_by_the_next_scan_if_one_is_interrupted() {
+    let disk = Disk::of(ALICE);
+    let wallet = disk.open();
+    let mut node = MemoryNode::new();
+    let key = |index| wallet.watch().key(&wallet.watch().path_of(KeyChain::Receive, index));
+    for (index, units) in [(25, 5_000_000), (10, 2_000_000)] {
+        node.fund(key(index), units);
+        node.mine_all();
+    }
+    node.mine(stranger_key(), &[]);
+    node.stuck = true;
+    let mut restored = disk.open();
+    assert!(restored.update(&mut node, NOW).is_err());
+    node.stuck = false;
+    let mut restored = disk.open();
+    update(&mut restored, &mut node);
+    assert_eq!(restored.balance().spendable.units(), 7_000_000);
+}
+
+#[test]
+fn a_key_beyond_the_gap_that_a_waiting_payment_closes_is_found() {
+    let disk = Disk::of(ALICE);
+    let wallet = disk.open();
+    let mut node = MemoryNode::new();
+    let key = |index| wallet.watch().key(&wallet.watch().path_of(KeyChain::Receive, index));
+    node.fund(key(25), 5_000_000);
+    node.mine_all();
+    node.fund(key(10), 2_000_000);
+    let mut restored = disk.open();
+    update(&mut restored, &mut node);
+    let balance = restored.balance();
+    assert_eq!((balance.spendable.units(), balance.incoming.units()), (5_000_000, 2_000_000));
 }
 
 #[test]
