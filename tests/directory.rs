@@ -167,3 +167,17 @@ fn looking_at_a_chain_that_never_was_makes_nothing() {
     }
     assert!(!home.path("d").exists());
 }
+
+#[test]
+fn links_in_place_of_a_lock_or_an_unfinished_file_are_not_followed() {
+    let home = Home::new();
+    home.run("mine --json --pace 0 --blocks 1 --data-dir d").ok();
+    let precious = home.write("precious", "not to be touched");
+    std::os::unix::fs::symlink(&precious, home.path("d/mempool.dat.new")).unwrap();
+    std::fs::remove_file(home.path("d/mempool.dat")).unwrap();
+    home.run("mine --json --pace 0 --blocks 1 --data-dir d").ok();
+    std::fs::remove_file(home.path("d/chain.lock")).unwrap();
+    std::os::unix::fs::symlink(&precious, home.path("d/chain.lock")).unwrap();
+    home.run("chain --data-dir d").refused(3, &["chain.lock", "symbolic link"]);
+    assert_eq!(std::fs::read(&precious).unwrap(), b"not to be touched");
+}

@@ -120,3 +120,12 @@ fn blocks_never_run_further_ahead_than_the_clock_allows() {
     let said = mine.finish().ok().stderr;
     assert!(said.contains("more than 840 s ahead of the clock: waiting"), "people are told too: {said}");
 }
+
+#[test]
+fn the_network_of_the_readme_can_be_mined_on() {
+    let home = Home::new();
+    let readme = include_str!("../README.md");
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    home.write("garden.toml", rest.split_once("```").unwrap().0);
+    home.run("mine --network garden.toml --blocks 0").ok();
+}

@@ -71,7 +71,7 @@ pub enum StoreError {
         mark: PathBuf,
     },
     /// The file is not what was written.
-    #[error("{} is damaged: {what}; it was left as it is: reindex to rebuild the chain from the blocks in it", path.display())]
+    #[error("{} is damaged: {what}; it was left as it is: `bloom verify --reindex` rebuilds the chain from the blocks in it", path.display())]
     Corrupted {
         /// The file.
         path: PathBuf,

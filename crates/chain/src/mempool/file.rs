@@ -15,7 +15,7 @@ use super::estimate::Estimator;
 use super::floor::Floor;
 use super::{Mempool, MempoolLimits, Origin};
 use crate::failpoints::kill_point;
-use crate::store::sync_directory;
+use crate::store::{remove_if_there, sync_directory};
 use crate::{Chain, FeeRate, StoreError};
 
 const MAGIC: &[u8; 8] = b"bloompwt";
@@ -110,7 +110,9 @@ impl Mempool {
         let new = path.with_extension("dat.new");
         let written = |doing| move |source| StoreError::io(path, doing, source);
         kill_point!("mempool.before-write");
-        let mut file = File::create(&new).map_err(written("create"))?;
+        // Made anew, so that whatever bears the name, a link to elsewhere, is not written to.
+        remove_if_there(&new)?;
+        let mut file = File::create_new(&new).map_err(written("create"))?;
         file.write_all(&bytes).map_err(written("write"))?;
         kill_point!("mempool.before-sync");
         file.sync_all().map_err(written("sync"))?;

@@ -56,6 +56,9 @@ impl Directory {
     pub(crate) fn lock(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
         fs::create_dir_all(path).map_err(|source| StoreError::io(path, "make", source))?;
         let lock_path = path.join("chain.lock");
+        if fs::symlink_metadata(&lock_path).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(StoreError::io(&lock_path, "lock", io::Error::other("it is a symbolic link; remove it")));
+        }
         let mut lock = File::options()
             .read(true)
             .write(true)
@@ -219,7 +222,7 @@ fn check_meta(store: &dyn Store, path: &Path, network: &NetworkId) -> Result<u32
     Ok(format)
 }
 
-fn remove_if_there(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn remove_if_there(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io(path, "remove", error)),
         _ => Ok(()),

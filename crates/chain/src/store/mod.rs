@@ -8,7 +8,7 @@ mod record;
 mod redb_store;
 mod salvage;
 
-pub(crate) use directory::{Directory, sync_directory};
+pub(crate) use directory::{Directory, remove_if_there, sync_directory};
 pub(crate) use memory::MemoryStore;
 pub(crate) use record::{Entry, Record, Undo, be64, decode_coin, decode_outpoint, encode_coin, number, outpoint_key};
 pub(crate) use salvage::Salvage;

@@ -42,6 +42,9 @@ impl Drop for Lock {
 impl Lock {
     pub(super) fn take(path: &Path) -> Result<Self, VaultError> {
         let lock_path = beside(path, "lock");
+        if fs::symlink_metadata(&lock_path).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(io_error(&lock_path, "lock", io::Error::other("it is a symbolic link; remove it")));
+        }
         let mut lock = File::options()
             .read(true)
             .write(true)

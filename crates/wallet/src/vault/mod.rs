@@ -39,7 +39,7 @@ pub struct Vault {
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// There is none.
-    #[error("{}: there is no such wallet; `bloom wallet list` shows those there are", path.display())]
+    #[error("{}: there is no such wallet; `bloom wallet list` shows those there are, `bloom wallet create` makes one", path.display())]
     Missing {
         /// Where it would be.
         path: PathBuf,

@@ -69,6 +69,9 @@ pub(super) fn recipients(session: &Session, to: &[String], all: bool) -> Result<
         let (key, asked) = whom(session, text, &mut not_before)?;
         let amount = match texts.peek() {
             Some(next) if !is_recipient(session, next) => {
+                if asked.is_some() {
+                    return Err(usage(format!("{text} names its amount: expected none after it, got {next}")));
+                }
                 let amount = texts.next().map(|text| text.parse::<Amount>()).transpose();
                 amount.map_err(|error| usage(error.to_string()))?
             }
