@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
 use support::{Finished, Home};
 
 /// Enough blocks for the first reward to be mature.
@@ -89,6 +90,7 @@ fn a_watching_machine_prepares_what_an_offline_one_signs() {
     let change = |line: &str| {
         let json = desk.wallet("hot", &format!("--json prepare {line}")).ok().json();
         let back = json["outputs"].as_array().unwrap().iter().find(|output| output["change"] == true).unwrap().clone();
+        assert!(back["owner"].as_str().unwrap().starts_with("m/86'/7618'/0'/1/"), "{back}");
         back["address"].as_str().unwrap().to_owned()
     };
     let first = change(&format!("{bob} 1.5 --out pay"));
@@ -184,8 +186,15 @@ fn two_machines_spend_from_a_key_that_they_share() {
         assert!(desk.nonce_file(machine).is_none());
     }
     desk.wallet("a", "submit nonces.a").refused(1, &["not signed by all"]);
-    let combined = desk.wallet("b", "combine nonces.a nonces.b --out signed").ok();
-    assert!(combined.stderr.contains("signed by all"), "{}", combined.stderr);
+    let combined = desk.wallet("b", "--json combine nonces.a nonces.b --out signed").ok();
+    assert!(combined.json()["complete"].as_bool().unwrap(), "{}", combined.stdout);
+    let mut owners = ["a", "b"].map(|machine| desk.field(machine, "address --cosigner", "cosigner"));
+    owners.sort_unstable();
+    let outputs = combined.json()["outputs"].clone();
+    for output in outputs.as_array().unwrap() {
+        let owner = if output["change"] == true { json!(owners) } else { Value::Null };
+        assert_eq!(output["owner"], owner);
+    }
     assert_eq!(desk.field("a", "submit signed", "state"), "sent");
     let bob = desk.field("a", "address --wallet bob", "address");
     desk.mine("a", &bob, 1);

@@ -161,8 +161,9 @@ fn partials(input: u32, cosigners: &Cosigners, shares: &[Share], digest: &[u8; 3
     }
 }
 
-/// Claims of change name outputs in order; that to a shared key is to the aggregate of those who pay. Change to a path
-/// needs the signer's key to be checked.
+/// Claims of change name outputs in order; that to a shared key is to the aggregate of those who pay, and they pay all of
+/// it: what a signer adds from a key of its own is not its own any more where others must sign. Change to a path needs the
+/// signer's key to be checked.
 fn change_goes_back(
     body: &Body,
     signing: &[Signing],
@@ -182,7 +183,7 @@ fn change_goes_back(
             return Err(ProposalError::ChangeKey { output: *output, got: place.key, expected });
         }
         let pays = |signing: &Signing| matches!(signing, Signing::Shared { cosigners, .. } if cosigners == claimed);
-        if !signing.iter().any(pays) {
+        if !signing.iter().all(pays) {
             return Err(ProposalError::ChangeStranger { output: *output });
         }
     }

@@ -178,8 +178,11 @@ pub enum ProposalError {
         /// The claimed cosigners' key.
         expected: OutputKey,
     },
-    /// Change to cosigners who pay nothing here.
-    #[error("output {output} is claimed to be change of cosigners who spend nothing here")]
+    /// Change to cosigners who do not pay every input: what somebody else has would become theirs, and be called change.
+    #[error(
+        "output {output} is claimed to be change of cosigners who do not spend every input: do not sign this, and distrust \
+         where it comes from; what is meant for them is a payment"
+    )]
     ChangeStranger {
         /// The output.
         output: u32,

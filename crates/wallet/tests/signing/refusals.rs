@@ -133,6 +133,25 @@ fn change_to_a_shared_key_is_to_those_who_pay() {
     assert_eq!(twice.proposal(), Err(ProposalError::ChangeOutput { output: 1, outputs: 2 }));
 }
 
+/// Whoever prepares adds a coin of a key shared with the signer, and claims that key as the owner of the signer's change.
+#[test]
+fn what_one_pays_is_no_change_of_a_key_shared_with_another() {
+    let (victim, preparer) = (Machine::new(1), Machine::new(66));
+    let (both, from) = (shared(&[victim, preparer]), path(KeyChain::Receive, 4));
+    let made = |change| {
+        let own = (Owner::Path(from), key(1, &from));
+        let mut made = Made::new(vec![own, (Owner::Shared(both.clone()), both.output_key())], 5_000_000);
+        made.outputs = vec![output(1_000, key(99, &from)), output(9_990_000, both.output_key())];
+        made.change = change;
+        made.proposal()
+    };
+    let claim = Change { output: 1, owner: Owner::Shared(both.clone()) };
+    assert_eq!(made(vec![claim]), Err(ProposalError::ChangeStranger { output: 1 }));
+    let as_payment = made(Vec::new()).unwrap();
+    assert_eq!(as_payment.paid(), Amount::from_units(9_991_000), "unclaimed, it is shown as paid to somebody");
+    assert_eq!(review(&as_payment, &Machine::new(1).keys).map_err(|error| error.to_string()), Ok(()));
+}
+
 /// Each of these files is whole; that it lies shows when the wallet derives its own keys.
 #[test]
 fn what_is_not_this_wallets_is_not_signed() {

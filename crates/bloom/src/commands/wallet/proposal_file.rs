@@ -88,14 +88,24 @@ pub(super) fn as_json(params: &Params, proposal: &Proposal) -> Value {
     let outputs = (0..).zip(proposal.body().outputs());
     let outputs: Vec<_> = outputs
         .map(|(place, output)| {
-            let change = proposal.change().iter().any(|change| change.output == place);
-            json!({"amount": output.amount.to_string(), "address": address_of(params, &output.key), "change": change})
+            let change = proposal.change().iter().find(|change| change.output == place);
+            let owner = change.map_or(Value::Null, |change| owner_as_json(&change.owner));
+            json!({"amount": output.amount.to_string(), "address": address_of(params, &output.key),
+                "change": change.is_some(), "owner": owner})
         })
         .collect();
     json!({"network": params.name, "txid": proposal.body().txid().to_string(), "inputs": inputs, "outputs": outputs,
         "fee": proposal.fee().to_string(), "fee_rate": proposal.fee_rate().to_string(),
         "bytes": proposal.transaction_bytes(), "not_before": proposal.body().not_before().0,
         "complete": proposal.is_complete()})
+}
+
+/// Whose change is: the path of the wallet's own key, or all who share it.
+fn owner_as_json(owner: &Owner) -> Value {
+    match owner {
+        Owner::Path(path) => path.to_string().into(),
+        Owner::Shared(cosigners) => cosigners.keys().iter().map(ToString::to_string).collect(),
+    }
 }
 
 fn whose(signing: &Signing) -> String {
