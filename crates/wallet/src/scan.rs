@@ -16,10 +16,12 @@ pub enum ScanError<E: std::error::Error + 'static> {
     /// The node's.
     #[error(transparent)]
     Node(E),
-    /// A block that should be read was pruned.
+    /// A block that should be read was pruned. Part of a balance would be a wrong one: nothing is shown instead.
     #[error(
-        "block {hash} at height {height} is not stored here any more, so payments in blocks {height} and below cannot be \
-         seen: look from a data directory that is not pruned, or restore the wallet with a later birthday"
+        "block {hash} at height {height} was pruned from this data directory, so coins that it or an older block paid \
+         cannot be seen here; none is lost: copy the wallet's file to a data directory that keeps all blocks, or restore \
+         its words there, and use it with --data-dir (`bloom chain import` makes such a directory from an archive); once \
+         it was read there, the file can come back here"
     )]
     Pruned {
         /// Its height.
@@ -47,7 +49,11 @@ pub fn follow<N: Node>(
     let confirmed_before = confirmed(book);
     for _ in 0..PATIENCE {
         let fork = last_common(book, node)?;
+        let birthday = if fork.is_none() && book.scanned_to().is_some() { Height::GENESIS } else { birthday };
         book.undo_above(fork);
+        if fork.is_none() {
+            remember_below(book, node, birthday)?;
+        }
         if read(book, watch, node, birthday, now)? {
             book.thin_scanned();
             let is_rescinded = |txid: &Txid| book.record(txid).is_some_and(|record| record.confirmed.is_none());
@@ -70,6 +76,18 @@ fn last_common<N: Node>(book: &Book, node: &N) -> Result<Option<Place>, ScanErro
         }
     }
     Ok(None)
+}
+
+/// Begins a book: with blocks below the birthday, which need not be read. Should a reorganisation fork off below it, they
+/// tell from where on the chain must be read all the same.
+fn remember_below<N: Node>(book: &mut Book, node: &N, birthday: Height) -> Result<(), ScanError<N::Error>> {
+    let tip = node.tip().map_err(ScanError::Node)?;
+    let end = Height(birthday.0.min(tip.height.0 + 1));
+    for height in (0..end.0).map(Height).filter(|height| Book::is_remembered(*height, end)) {
+        let Some(hash) = node.hash_at(height).map_err(ScanError::Node)? else { return Ok(()) };
+        book.push_scanned(Place { hash, height });
+    }
+    Ok(())
 }
 
 /// Reads all blocks above the last one read, and the mempool; false if the chain changed meanwhile.

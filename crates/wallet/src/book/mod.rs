@@ -33,7 +33,7 @@ pub struct Book {
     next: [u32; 2],
     /// Labels of addresses, own and others', by the address.
     labels: BTreeMap<String, String>,
-    /// Blocks that were read, ascending: all of the last ones, of earlier ones ever fewer.
+    /// Blocks that were read, or lie below the birthday, ascending: all of the last ones, of earlier ones ever fewer.
     scanned: Vec<Scanned>,
     /// How many transactions ever became known.
     known: u64,
@@ -260,10 +260,13 @@ impl Book {
     /// Of what was read long ago few blocks need be known: a reorganisation that deep reads some more again.
     pub(crate) fn thin_scanned(&mut self) {
         let Some(tip) = self.scanned_to() else { return };
-        self.scanned.retain(|at| {
-            let age = tip.height.0 - at.height.0;
-            age < 200 || (age < 20_000 && at.height.0.is_multiple_of(100)) || at.height.0.is_multiple_of(10_000)
-        });
+        self.scanned.retain(|at| Self::is_remembered(at.height, tip.height));
+    }
+
+    /// Whether a block is one of those known when the book has been read up to a tip.
+    pub(crate) fn is_remembered(height: Height, tip: Height) -> bool {
+        let age = tip.0.saturating_sub(height.0);
+        age < 200 || (age < 20_000 && height.0.is_multiple_of(100)) || height.0.is_multiple_of(10_000)
     }
 
     /// What was in the mempool is asked again.

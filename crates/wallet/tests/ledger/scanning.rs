@@ -1,10 +1,12 @@
 //! Reading the chain: restoring, gaps, reorganisations, what is pruned.
 
+use std::rc::Rc;
+
 use bloom_consensus::Height;
 use bloom_wallet::book::Status;
 use bloom_wallet::build::{Recipient, Share};
 use bloom_wallet::watch::GAP_LIMIT;
-use bloom_wallet::{KeyChain, Remark, WalletError, scan::ScanError};
+use bloom_wallet::{KeyChain, Remark, WalletError, WalletKeys, Words, scan::ScanError};
 
 use crate::keeping::{ALICE, Disk, NOW, exactly, fresh, funded, order, pay, update};
 use crate::memory_node::{MemoryError, MemoryNode, stranger_key};
@@ -205,6 +207,32 @@ fn a_reorganisation_deeper_than_what_is_remembered_is_undone_too() {
     assert_eq!(wallet.balance().spendable.units(), 1_000_000);
 }
 
+#[test]
+fn a_reorganisation_that_forks_below_the_birthday_is_read_from_its_fork() {
+    let mut node = MemoryNode::new();
+    let keys = WalletKeys::from_words(Words::parse(ALICE).unwrap(), String::new().into(), 0, Height(node.height() - 2));
+    let disk = Disk::with(Rc::new(keys));
+    let mut wallet = disk.open();
+    update(&mut wallet, &mut node);
+    let key = fresh(&mut wallet);
+    let oldest = (0..).map_while(|nth| node.stranger_coin(nth)).min_by_key(|(_, coin)| coin.height).unwrap();
+    let payment = MemoryNode::stranger_pays(oldest, &[(key, 1_000_000)], 1_000);
+    let txid = payment.txid();
+    node.mine(stranger_key(), &[payment]);
+    update(&mut wallet, &mut node);
+    let height = node.height();
+    node.disconnect(6);
+    node.mine_all(); // below the birthday
+    for _ in 0..10 {
+        node.mine(stranger_key(), &[]);
+    }
+    drop(wallet);
+    let mut wallet = disk.open();
+    assert_eq!(update(&mut wallet, &mut node), [], "another block holds it");
+    let Status::Confirmed(block) = wallet.view().status(&txid) else { panic!("not confirmed") };
+    assert_eq!((block.height, wallet.balance().spendable.units()), (Height(height - 5), 1_000_000));
+}
+
 fn key_of_bob() -> bloom_consensus::OutputKey {
     crate::keeping::keys_of(crate::keeping::BOB).account().key(KeyChain::Receive, 0)
 }
@@ -218,5 +246,5 @@ fn what_was_pruned_is_said_and_what_was_read_is_kept() {
     let mut restored = disk.restored().open();
     let error = restored.update(&mut node, NOW).unwrap_err();
     assert!(matches!(&error, WalletError::Scan(ScanError::Pruned { height: Height(0), .. })), "{error}");
-    assert!(error.to_string().contains("later birthday"), "{error}");
+    assert!(error.to_string().contains("keeps all blocks") && error.to_string().contains("--data-dir"), "{error}");
 }
