@@ -77,6 +77,19 @@ impl Book {
         self.records.get(txid)
     }
 
+    /// A transaction and all that it was made to take the place of, that whose place those took too.
+    pub(crate) fn replaced_up_to(&self, txid: &Txid) -> Vec<Txid> {
+        let mut all = vec![*txid];
+        let mut at = 0;
+        while let Some(last) = all.get(at).copied() {
+            let replaced = self.records.values().filter(|record| record.replaced_by == Some(last));
+            let new: Vec<Txid> = replaced.map(|record| record.txid).filter(|txid| !all.contains(txid)).collect();
+            all.extend(new);
+            at += 1;
+        }
+        all
+    }
+
     pub(crate) fn records_mut(&mut self) -> impl Iterator<Item = &mut Record> {
         self.records.values_mut()
     }

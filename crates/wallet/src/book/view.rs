@@ -214,7 +214,9 @@ impl Judge<'_> {
         if record.waiting {
             return Status::Pending;
         }
-        if let Some(by) = self.other(&self.waiting, record) {
+        // What this one was made to replace waits until the node has taken this one.
+        let older = |by: &Txid| self.book.replaced_up_to(&record.txid).contains(by);
+        if let Some(by) = self.other(&self.waiting, record).filter(|by| !older(by)) {
             return Status::Replaced { by };
         }
         let is_kept = record.payment.is_some() || (record.is_own() && record.rescinded.is_some());

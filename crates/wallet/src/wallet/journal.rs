@@ -58,7 +58,7 @@ impl<K: Keeper> Wallet<K> {
                 Ok(Sent::ToNode)
             }
             Err(source) if N::is_refusal(&source) => {
-                self.withdraw(txid)?;
+                self.withdraw(&[*txid])?;
                 Err(WalletError::Refused { txid: *txid, source })
             }
             Err(source) => Err(WalletError::Node(source)),
@@ -144,7 +144,7 @@ impl<K: Keeper> Wallet<K> {
                 Err(error) if N::is_refusal(&error) => {
                     let reason = error.to_string();
                     remarks.push(if self.reserves_nothing(&txid) {
-                        self.withdraw(&txid)?;
+                        self.withdraw(&[txid])?;
                         Remark::SweepNotTaken { txid, reason }
                     } else {
                         Remark::NotTaken { txid, reason }
@@ -190,12 +190,12 @@ impl<K: Keeper> Wallet<K> {
         self.work_out();
     }
 
-    /// Nobody has it, and nobody will.
-    pub(super) fn withdraw(&mut self, txid: &Txid) -> Result<(), WalletFileError> {
-        if let Some(record) = self.file.book_mut().record_mut(txid)
-            && let Some(payment) = &mut record.payment
-        {
-            payment.withdrawn = true;
+    /// Nobody has them, and nobody will.
+    pub(super) fn withdraw(&mut self, txids: &[Txid]) -> Result<(), WalletFileError> {
+        for txid in txids {
+            if let Some(payment) = self.file.book_mut().record_mut(txid).and_then(|record| record.payment.as_mut()) {
+                payment.withdrawn = true;
+            }
         }
         self.work_out();
         self.file.save()

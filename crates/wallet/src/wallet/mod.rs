@@ -267,17 +267,21 @@ impl<K: Keeper> Wallet<K> {
     ) -> Result<Option<Raise>, WalletError<E>> {
         let raise = self.purse().cancel(txid, rate, suggested)?;
         if self.is_unsent(txid) {
-            self.withdraw(txid)?;
+            let all = self.book().replaced_up_to(txid);
+            self.withdraw(&all)?;
             return Ok(None);
         }
         Ok(Some(raise))
     }
 
-    /// Whether a payment was recorded here and no node has ever had it.
+    /// Whether a payment was recorded here and no node has ever had it, nor anything that it takes the place of.
     #[must_use]
     pub fn is_unsent(&self, txid: &Txid) -> bool {
-        let payment = self.book().record(txid).and_then(|record| record.payment.as_ref());
-        self.view.status(txid) == Status::Recorded && payment.is_some_and(|payment| !payment.sent)
+        let unsent = |txid: &Txid| {
+            let payment = self.book().record(txid).and_then(|record| record.payment.as_ref());
+            payment.is_some_and(|payment| !payment.sent)
+        };
+        self.view.status(txid) == Status::Recorded && self.book().replaced_up_to(txid).iter().all(unsent)
     }
 
     /// Gathers small coins.

@@ -121,6 +121,43 @@ fn a_payment_that_was_not_sent_is_taken_back_at_once() {
 }
 
 #[test]
+fn taking_back_what_was_not_sent_takes_back_all_that_it_replaces() {
+    let (_, mut wallet, mut node) = funded(&[1_000_000]);
+    let mut order = order(&[exactly(stranger_key(), 300_000)], 1);
+    order.not_before.0 = node.height() + 3;
+    let mut payments = vec![pay(&mut wallet, &mut node, &order, 1).unwrap()];
+    for _ in 0..2 {
+        let raise = wallet.bump(payments.last().unwrap(), None, rate(1)).unwrap();
+        payments.push(send(&mut wallet, &mut node, &raise).unwrap());
+    }
+    assert_eq!(wallet.cancel::<MemoryError>(payments.last().unwrap(), None, rate(1)).unwrap(), None);
+    for _ in 0..4 {
+        node.mine_all();
+        update(&mut wallet, &mut node);
+    }
+    assert!(node.submitted.is_empty(), "{:?}", node.submitted);
+    assert!(payments.iter().all(|txid| wallet.view().status(txid) == Status::Withdrawn));
+    assert_eq!(wallet.balance().spendable.units(), 1_000_000);
+}
+
+#[test]
+fn what_takes_the_place_of_a_sent_payment_is_not_just_forgotten() {
+    let (_, mut wallet, mut node) = funded(&[1_000_000]);
+    let first = pay(&mut wallet, &mut node, &order(&[exactly(stranger_key(), 300_000)], 1), 1).unwrap();
+    let raise = wallet.bump(&first, None, rate(1)).unwrap();
+    node.broken = true;
+    send(&mut wallet, &mut node, &raise).unwrap_err();
+    node.broken = false;
+    let second = raise.unsigned.body.txid();
+    assert_eq!(wallet.view().status(&second), Status::Recorded);
+    let raise = wallet.cancel::<MemoryError>(&second, None, rate(1)).unwrap().expect("the node has the first");
+    let third = send(&mut wallet, &mut node, &raise).unwrap();
+    node.mine_all();
+    update(&mut wallet, &mut node);
+    assert_eq!(wallet.balance().spendable.units(), 1_000_000 - fee(&wallet, &third));
+}
+
+#[test]
 fn a_payment_whose_change_is_spent_is_not_replaced() {
     let (_, mut wallet, mut node) = funded(&[1_000_000]);
     let stranger = [exactly(stranger_key(), 300_000)];
