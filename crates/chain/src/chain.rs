@@ -212,8 +212,12 @@ impl Chain {
         let hash = ledger.tip()?;
         let tip = Tip::new(hash, &ledger.known_entry(&hash)?);
         let pruning = ledger.pruning()?;
-        if let (Some(directory), Some(_)) = (&directory, pruning) {
-            directory.mark_pruned()?; // should only the chain's own file have been copied here
+        match (&directory, pruning) {
+            // Should only the chain's own file have been copied here.
+            (Some(directory), Some(_)) => directory.mark_pruned()?,
+            // Should who left word have died before anything was dropped.
+            (Some(directory), None) => directory.forget_pruned()?,
+            (None, _) => {}
         }
         let mut chain = Self {
             ledger,

@@ -186,21 +186,20 @@ impl LiveChain {
             Ok((draft, fees)) => Ok(CheckedDraft { draft, fees, fault: None }),
             Err(DraftError::Invalid(violation)) if !is_empty => {
                 self.mempool.revalidate(&mut self.chain, timestamp)?;
-                let coinbase = self.coinbase(payout, Amount::ZERO)?;
-                let (draft, fees) = self.chain.make_draft(timestamp, coinbase, Vec::new())?;
-                Ok(CheckedDraft { draft, fees, fault: Some(violation) })
+                let draft = self.empty_draft(payout, timestamp)?;
+                Ok(CheckedDraft { draft, fees: Amount::ZERO, fault: Some(violation) })
             }
             Err(error) => Err(error),
         }
     }
 
-    /// A block without transactions, whose making takes no time.
+    /// A block without transactions, whose making takes no time: found good by the whole block validator.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub fn empty_draft(&self, payout: OutputKey, timestamp: Timestamp) -> Result<Draft, StoreError> {
-        let (parent, coinbase) = (self.chain.tip().as_parent(), self.coinbase(payout, Amount::ZERO)?);
-        Draft::child(self.chain.params(), &parent, &self.chain.ancestors(), timestamp, coinbase, Vec::new())
+    /// [`DraftError`]; [`DraftError::Invalid`] if no block can be made at that time.
+    pub fn empty_draft(&mut self, payout: OutputKey, timestamp: Timestamp) -> Result<Draft, DraftError> {
+        let coinbase = self.coinbase(payout, Amount::ZERO)?;
+        Ok(self.chain.make_draft(timestamp, coinbase, Vec::new())?.0)
     }
 
     /// Makes what waits durable, where there is a directory and something changed.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use bloom_chain::{AcceptError, Chain, DraftError, Outcome};
+use bloom_chain::{AcceptError, Chain, DraftError, LiveChain, MempoolLimits, Outcome};
 use bloom_consensus::reward::reward;
 use bloom_consensus::{
     Amount, Coinbase, Draft, Height, Outpoint, Output, Rejection, RuleViolation, Timestamp, Transaction,
@@ -125,4 +125,20 @@ fn a_transaction_verified_before_is_still_judged_by_the_branch_it_is_on() {
     assert_eq!(chain.coin(&outpoint).unwrap(), None, "spent on either branch");
     let paid = Outpoint { txid: one.tip().transactions[0].txid(), index: 0 };
     assert_eq!(chain.coin(&paid).unwrap(), None, "made on the losing branch");
+}
+
+/// It is mined on as it is, so it is judged as the full one is.
+#[test]
+fn an_empty_draft_is_judged_too() {
+    let line = Line::dev().grow(3, 1);
+    let mut live = LiveChain::in_memory(&DEV, bulk(), MempoolLimits::default()).unwrap();
+    for block in &line.blocks[1..] {
+        live.accept(block, 0, NOW).unwrap();
+    }
+    let tip = live.chain().tip();
+    let empty = live.empty_draft(output_key(2), Timestamp(tip.timestamp.0 + 1)).unwrap();
+    assert!(empty.contents().transactions.is_empty());
+    assert_eq!(empty.contents().template.prev_hash, tip.hash);
+    let early = live.empty_draft(output_key(2), tip.timestamp);
+    assert!(matches!(early, Err(DraftError::Invalid(_))), "no block may hold it: {early:?}");
 }

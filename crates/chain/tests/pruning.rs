@@ -156,6 +156,22 @@ fn what_a_pruned_directory_cannot_do_is_said_and_changes_nothing() {
     assert!(!dir.path().join("chain.pruned").exists());
 }
 
+/// The word that is left before anything is dropped, of a process that died before it dropped anything.
+#[test]
+fn a_directory_that_was_to_be_pruned_and_was_not_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut chain = open(dir.path());
+    feed(&mut chain, &LINE.cut(20).blocks);
+    let before = state(&chain);
+    drop(chain);
+    let mark = dir.path().join("chain.pruned");
+    fs::write(&mark, "Old blocks were dropped from chain.redb.\n").unwrap();
+    drop(open(dir.path()));
+    assert!(!mark.exists());
+    Chain::reindex(dir.path(), &DEV, Options::default(), &mut |_| {}).unwrap();
+    assert_eq!(state(&open(dir.path())), before);
+}
+
 #[test]
 fn fewer_blocks_than_must_be_kept_are_refused_and_a_short_chain_keeps_all() {
     assert!(Keep::new(999).is_err() && Keep::new(1000).is_ok());

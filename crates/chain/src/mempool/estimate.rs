@@ -5,6 +5,8 @@
 //! waits counts as not confirmed in the time that it has waited. The estimate is the lowest range from which on, all the
 //! way up, at least 85 in 100 made it.
 
+use std::sync::LazyLock;
+
 use bloom_consensus::Height;
 
 use super::policy::MIN_RELAY_RATE;
@@ -98,15 +100,21 @@ fn class(waited: u64) -> usize {
     CLASS_BLOCKS.iter().position(|blocks| waited <= *blocks).unwrap_or(CLASSES - 1)
 }
 
+/// The lowest rates of all ranges: looked up for every transaction of every block.
+static LOWEST: LazyLock<[FeeRate; RANGES]> = LazyLock::new(|| {
+    let rates = std::iter::successors(Some(MIN_RELAY_RATE.units_per_kilobyte()), |rate| Some(rate + rate / 5));
+    let mut rates = rates.map(FeeRate::per_kilobyte);
+    std::array::from_fn(|_| rates.next().expect("there is always a next one"))
+});
+
 /// The lowest rate of a range.
 fn lowest(range: usize) -> FeeRate {
-    let rate = (0..range).fold(MIN_RELAY_RATE.units_per_kilobyte(), |rate, _| rate + rate / 5);
-    FeeRate::per_kilobyte(rate)
+    *LOWEST.get(range).expect("there are as many")
 }
 
 /// The range of a rate; what is below the lowest is counted with it.
 fn range(rate: FeeRate) -> usize {
-    (1..RANGES).take_while(|number| lowest(*number) <= rate).count()
+    LOWEST.partition_point(|lowest| *lowest <= rate).saturating_sub(1)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(crate) trait Pool {
     fn best_first(&self) -> impl Iterator<Item = Rank>;
 }
 
-/// So many packages in a row that do not fit end the filling.
+/// So many packages in a row that do not fit end the filling, and the search for what could stand at its edge.
 const MOST_FAILURES: usize = 1_000;
 
 /// Transactions of at most `cap` bytes in all, each after those that it stands on.
@@ -114,12 +114,16 @@ impl<'a, P: Pool> Filling<'a, P> {
         for slot in std::mem::take(&mut self.passed_over) {
             self.contend(slot, &mut contenders);
         }
+        let mut failures = 0;
         while contenders.len() < SIDE
+            && failures < MOST_FAILURES
             && let Some(next) = self.next(&mut untouched)
         {
             self.leave_order(next);
             self.set(next, State::PassedOver);
+            let before = contenders.len();
             self.contend(next, &mut contenders);
+            failures = if contenders.len() > before { 0 } else { failures + 1 };
         }
         contenders
     }

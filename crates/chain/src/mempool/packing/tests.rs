@@ -1,8 +1,10 @@
 //! The packing against an exhaustive search and against a plain greedy one, on seeded pools.
 
+use std::cell::Cell;
+
 use bloom_consensus::Amount;
 
-use super::{Pool, Slot, pack};
+use super::{MOST_FAILURES, Pool, SIDE, Slot, pack};
 use crate::mempool::entry::Totals;
 use crate::mempool::graph::Rank;
 
@@ -13,6 +15,8 @@ struct Given {
     children: Vec<Vec<Slot>>,
     package: Vec<Totals>,
     order: Vec<Rank>,
+    /// How many of the order were looked at.
+    drawn: Cell<usize>,
 }
 
 impl Given {
@@ -23,7 +27,8 @@ impl Given {
             .collect();
         let parents: Vec<_> = rows.iter().map(|(.., parents)| parents.clone()).collect();
         let mut children = vec![Vec::new(); rows.len()];
-        let mut given = Self { own, parents, children: Vec::new(), package: Vec::new(), order: Vec::new() };
+        let mut given =
+            Self { own, parents, children: Vec::new(), package: Vec::new(), order: Vec::new(), drawn: Cell::new(0) };
         for (item, parents) in given.parents.iter().enumerate() {
             for parent in parents {
                 children[*parent as usize].push(item as Slot);
@@ -153,7 +158,7 @@ impl Pool for Given {
     }
 
     fn best_first(&self) -> impl Iterator<Item = Rank> {
-        self.order.iter().copied()
+        self.order.iter().copied().inspect(|_| self.drawn.set(self.drawn.get() + 1))
     }
 }
 
@@ -223,4 +228,19 @@ fn a_child_pays_for_its_parents_and_a_large_one_makes_room_for_two() {
     let pool = Given::new(&[(200, 0, vec![]), (200, 500, vec![0]), (200, 500, vec![0]), (300, 600, vec![])]);
     assert_eq!(pool.packed(600), 1_000);
     assert_eq!(pool.packed(100), 0);
+}
+
+/// A full block, twenty that contend for its edge, and chains that are too long to do so behind them.
+#[test]
+fn what_cannot_contend_is_not_looked_through_to_its_end() {
+    let mut rows: Vec<(u64, u64, Vec<Slot>)> = (0..30).map(|at| (200, 40_000 - 1_000 * at, Vec::new())).collect();
+    for _ in 0..120 {
+        for depth in 0..25 {
+            let parents = if depth == 0 { Vec::new() } else { vec![rows.len() as Slot - 1] };
+            rows.push((200, 200 * (1 + depth), parents));
+        }
+    }
+    let pool = Given::new(&rows);
+    assert_eq!(pack(&pool, 10 * 200).len(), 10);
+    assert!(pool.drawn.get() <= 10 + SIDE + MOST_FAILURES + 2, "{} of {}", pool.drawn.get(), rows.len());
 }
