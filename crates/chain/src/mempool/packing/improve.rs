@@ -13,7 +13,7 @@ pub(super) const SIDE: usize = 24;
 /// Most choices that are looked at: about a millisecond.
 const MOST_NODES: u32 = 20_000;
 /// What can be gained must be at least this part of the block's fees, or it is not worth the time.
-const LEAST_GAIN: u64 = 10_000;
+const LEAST_GAIN: u64 = 1_000;
 
 /// The better of a filling, which leaves `room` and pays `all`, and what the search finds. `taken` and `contenders` have
 /// parents before children; the latter stand on nothing that is in neither.
