@@ -61,10 +61,24 @@ fn export_to_file(chain: &Chain, path: &Path, from: u64, live: bool) -> Result<u
         }
     };
     file.sync_all().with_context(|| format!("cannot write {}", unfinished.display()))?;
-    fs::rename(&unfinished, path).with_context(|| format!("cannot make {}", path.display()))?;
+    put_in_place(&unfinished, path)?;
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory).and_then(|directory| directory.sync_all()).context("the archive's directory")?;
     Ok(file.metadata()?.len())
+}
+
+/// Gives a whole file its name. Whatever has got that name since is left as it is.
+fn put_in_place(whole: &Path, path: &Path) -> Result<()> {
+    let place = || format!("cannot make {}", path.display());
+    match File::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(usage(format!(
+            "{} was made meanwhile, and is not overwritten: the whole archive is {}",
+            path.display(),
+            whole.display()
+        ))),
+        Err(error) => Err(error).with_context(place),
+        Ok(_) => fs::rename(whole, path).with_context(place),
+    }
 }
 
 fn write_archive<W: Write>(chain: &Chain, from: u64, stream: W, live: bool) -> Result<W> {
@@ -132,4 +146,24 @@ fn unfinished(path: &Path) -> PathBuf {
 
 fn describe(doing: &str, TransferProgress { done, total }: TransferProgress) -> String {
     format!("{doing}: block {done} of {total}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_made_during_an_export_is_not_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let (whole, path) = (dir.path().join("blocks.unfinished"), dir.path().join("blocks"));
+        fs::write(&whole, "archive").unwrap();
+        fs::write(&path, "somebody's").unwrap();
+        let said = put_in_place(&whole, &path).unwrap_err().to_string();
+        assert!(said.contains("the whole archive is") && said.contains("blocks.unfinished"), "{said}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "somebody's");
+        fs::remove_file(&path).unwrap();
+        put_in_place(&whole, &path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "archive");
+        assert!(!whole.exists());
+    }
 }
