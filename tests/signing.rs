@@ -96,7 +96,10 @@ fn a_watching_machine_prepares_what_an_offline_one_signs() {
     let first = change(&format!("{bob} 1.5 --out pay"));
     desk.wallet("hot", &format!("prepare {bob} 1.5 --out pay")).refused(2, &["not overwritten"]);
     // Its one mature coin is spoken for.
-    desk.wallet("hot", &format!("prepare {bob} 1 --out other")).refused(1, &["not enough"]);
+    desk.wallet("hot", &format!("prepare {bob} 1 --out other"))
+        .refused(1, &["not enough", "6.85410196 more are reserved until height 1563"]);
+    desk.wallet("hot", &format!("pay {bob} 1 --dry-run")).refused(1, &["not enough", "are reserved until height 1563"]);
+    assert_eq!(desk.field("hot", "balance", "prepared"), "685410196");
     let second = change(&format!("{bob} 1 --instead-of pay --out other"));
     assert_ne!(first, second, "no key is promised twice");
 

@@ -23,6 +23,8 @@ pub struct Balance {
     pub outgoing: Amount,
     /// Spent by payments that were recorded and that no node has yet; in none of the others either, unless as change.
     pub reserved: Amount,
+    /// Of what is spendable or change: spoken for by payments that were written to files to be signed.
+    pub prepared: Amount,
 }
 
 impl Balance {

@@ -1,5 +1,7 @@
 //! Payments before they are signed: which coins they spend, what they pay, what comes back.
 
+use std::collections::BTreeMap;
+
 use bloom_chain::FeeRate;
 use bloom_chain::mempool::policy::MIN_RELAY_RATE;
 use bloom_consensus::{Amount, Body, Coin, Height, Outpoint, Output, OutputKey};
@@ -82,7 +84,7 @@ impl Unsigned {
 }
 
 /// What payments are made from: a book, and all that follows from it at a tip.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Purse<'a> {
     /// The facts.
     pub book: &'a Book,
@@ -92,6 +94,8 @@ pub struct Purse<'a> {
     pub watch: &'a Watch,
     /// The tip's height.
     pub tip: Height,
+    /// Coins that are spoken for by payments on their way to be signed, and the height at which each is free again.
+    pub reserved: BTreeMap<Outpoint, Height>,
 }
 
 impl Purse<'_> {
@@ -176,12 +180,25 @@ impl Purse<'_> {
 
     /// Confirmed coins that the next block may spend.
     pub(crate) fn confirmed_coins(&self) -> Vec<OwnCoin> {
-        self.view.coins().filter(|coin| coin.is_spendable(self.tip)).copied().collect()
+        self.free_coins().filter(|coin| coin.is_spendable(self.tip)).copied().collect()
+    }
+
+    /// Coins that are spoken for by nothing.
+    fn free_coins(&self) -> impl Iterator<Item = &OwnCoin> {
+        self.view.coins().filter(|coin| !self.reserved.contains_key(&coin.outpoint))
+    }
+
+    /// How much could be spent but for what it is reserved for, and the height at which all of it is free again.
+    pub(crate) fn reserved(&self) -> Option<(Amount, Height)> {
+        let could_be = |coin: &&OwnCoin| coin.is_spendable(self.tip) || coin.own_pending;
+        let coins = self.view.coins().filter(could_be);
+        let reserved = coins.filter_map(|coin| Some((coin.amount, *self.reserved.get(&coin.outpoint)?)));
+        reserved.reduce(|(amount, until), (more, later)| (add(amount, more), until.max(later)))
     }
 
     /// Change of the wallet's own transactions that wait in the mempool.
     fn own_change_coins(&self) -> impl Iterator<Item = OwnCoin> {
-        self.view.coins().filter(|coin| coin.own_pending).copied()
+        self.free_coins().filter(|coin| coin.own_pending).copied()
     }
 
     pub(crate) fn spent(&self, coin: &OwnCoin) -> Spent {
@@ -217,6 +234,7 @@ impl Purse<'_> {
             missing: needed.checked_sub(available).unwrap_or(Amount::ZERO),
             immature: sum(immature.map(|coin| coin.amount)),
             pending: sum(pending.map(|coin| coin.amount)),
+            reserved: self.reserved(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Why a payment is not made.
 
 use bloom_chain::FeeRate;
-use bloom_consensus::{Amount, ShapeError, TransactionViolation, Txid};
+use bloom_consensus::{Amount, Height, ShapeError, TransactionViolation, Txid};
 
 use crate::scan::ScanError;
 use crate::size::DUST;
@@ -42,7 +42,7 @@ pub enum BuildError {
     /// Not enough coins.
     #[error(
         "not enough: got {available} BLOOM to spend, expected {needed} with the fee; {missing} are missing{}",
-        beside(*immature, *pending)
+        beside(*immature, *pending, *reserved)
     )]
     Insufficient {
         /// What can be spent.
@@ -55,6 +55,8 @@ pub enum BuildError {
         immature: Amount,
         /// What others sent and is not confirmed.
         pending: Amount,
+        /// What payments on their way to be signed speak for, and the height at which all of it is free again.
+        reserved: Option<(Amount, Height)>,
     },
     /// Enough, but in too many coins.
     #[error("this takes more than {most} coins, the most that one transaction can spend: `consolidate` them first")]
@@ -111,13 +113,19 @@ pub enum BuildError {
     WatchOnly,
 }
 
-fn beside(immature: Amount, pending: Amount) -> String {
+fn beside(immature: Amount, pending: Amount, reserved: Option<(Amount, Height)>) -> String {
     let mut text = String::new();
     if immature > Amount::ZERO {
         text.push_str(&format!("; {immature} more are mined and not mature yet"));
     }
     if pending > Amount::ZERO {
         text.push_str(&format!("; {pending} more wait to be confirmed"));
+    }
+    if let Some((amount, until)) = reserved {
+        text.push_str(&format!(
+            "; {amount} more are reserved until height {until} for payments written to files: `bloom wallet prepare \
+             --instead-of FILE` gives one up"
+        ));
     }
     text
 }

@@ -1,5 +1,9 @@
 //! Where a wallet's book is kept: its encrypted file, or in tests a memory that can forget what was not saved.
 
+use std::collections::BTreeMap;
+
+use bloom_consensus::{Height, Outpoint};
+
 use crate::book::Book;
 use crate::{WalletFile, WalletFileError, WalletKeys};
 
@@ -13,6 +17,9 @@ pub trait Keeper {
 
     /// The book, to be changed; [`Keeper::save`] keeps it.
     fn book_mut(&mut self) -> &mut Book;
+
+    /// Coins that are spoken for at a tip by payments on their way to be signed, and the height at which each is free again.
+    fn reserved(&self, tip: Height) -> BTreeMap<Outpoint, Height>;
 
     /// Makes the book durable.
     ///
@@ -58,6 +65,10 @@ impl Keeper for BookFile {
 
     fn book_mut(&mut self) -> &mut Book {
         self.0.state_mut().get_or_insert_default()
+    }
+
+    fn reserved(&self, tip: Height) -> BTreeMap<Outpoint, Height> {
+        self.0.signing().reserved(tip)
     }
 
     fn save(&mut self) -> Result<(), WalletFileError> {

@@ -1,15 +1,15 @@
 //! A shared address as a wallet of its own: its book is kept in the same file, its one key is watched.
 
-use bloom_consensus::{OutputKey, Params};
-use secp256k1::rand::Rng;
+use std::collections::BTreeMap;
+
+use bloom_consensus::{Height, Outpoint, OutputKey, Params};
 
 use crate::book::Book;
-use crate::build::{Order, Purse, Unsigned};
 use crate::keeper::{BookFile, Keeper};
 use crate::proposal::{Owner, Proposal};
 use crate::shared::Cosigners;
 use crate::watch::Watch;
-use crate::{BuildError, KeyChain, KeyPath, Wallet, WalletFile, WalletFileError, WalletKeys};
+use crate::{KeyChain, KeyPath, Wallet, WalletFile, WalletFileError, WalletKeys};
 
 /// A keeper whose book is part of a wallet's file.
 pub trait InFile: Keeper {
@@ -21,15 +21,6 @@ pub trait InFile: Keeper {
 }
 
 impl<K: InFile> Wallet<K> {
-    /// As [`Wallet::prepare`], but without coins that are spoken for by payments on their way to be signed.
-    ///
-    /// # Errors
-    /// [`BuildError`].
-    pub fn prepare_to_sign(&self, order: &Order, rng: &mut impl Rng) -> Result<Unsigned, BuildError> {
-        let view = self.view().without(&self.keeper().file().signing().reserved(self.tip()));
-        Purse { book: self.book(), view: &view, watch: self.watch(), tip: self.tip() }.pay(order, rng)
-    }
-
     /// Speaks for the coins of a proposal and for the key that its change goes to. When this returns it is on the disk.
     ///
     /// # Errors
@@ -96,6 +87,10 @@ impl Keeper for SharedFile {
 
     fn book_mut(&mut self) -> &mut Book {
         self.file.signing_mut().book_mut(self.at)
+    }
+
+    fn reserved(&self, tip: Height) -> BTreeMap<Outpoint, Height> {
+        self.file.signing().reserved(tip)
     }
 
     fn save(&mut self) -> Result<(), WalletFileError> {

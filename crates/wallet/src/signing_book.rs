@@ -1,7 +1,7 @@
 //! What a wallet's file keeps beside its own book for signing between machines: shared addresses with a book each, sessions
 //! between their two rounds, and coins that are spoken for by payments on their way to be signed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::error::Error;
 
 use bloom_consensus::{Height, Outpoint, OutputKey};
@@ -97,11 +97,11 @@ impl SigningBook {
         self.reserved.len() < before
     }
 
-    /// Coins that are spoken for at this height.
+    /// Coins that are spoken for at this height, and the height at which each is free again.
     #[must_use]
-    pub fn reserved(&self, tip: Height) -> BTreeSet<Outpoint> {
+    pub fn reserved(&self, tip: Height) -> BTreeMap<Outpoint, Height> {
         let valid = self.reserved.iter().filter(|reservation| reservation.until > tip);
-        valid.flat_map(|reservation| reservation.coins.iter().copied()).collect()
+        valid.flat_map(|reservation| reservation.coins.iter().map(|coin| (*coin, reservation.until))).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What follows from a book's facts: which transactions count, which coins are there, what has become of the rest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bloom_consensus::constants::COINBASE_MATURITY;
 use bloom_consensus::{Amount, Height, Outpoint, Txid};
@@ -140,14 +140,6 @@ impl View {
     #[must_use]
     pub fn coin(&self, outpoint: &Outpoint) -> Option<&OwnCoin> {
         self.coins.get(outpoint)
-    }
-
-    /// The same without some coins, which are spoken for.
-    #[must_use]
-    pub fn without(&self, reserved: &BTreeSet<Outpoint>) -> Self {
-        let mut view = self.clone();
-        view.coins.retain(|outpoint, _| !reserved.contains(outpoint));
-        view
     }
 
     /// The live transaction that spends an own output.

@@ -193,7 +193,8 @@ impl<K: Keeper> Wallet<K> {
     /// How much there is.
     #[must_use]
     pub fn balance(&self) -> Balance {
-        Balance::new(self.book(), &self.view, self.tip)
+        let prepared = self.purse().reserved().map_or(Amount::ZERO, |(amount, _)| amount);
+        Balance { prepared, ..Balance::new(self.book(), &self.view, self.tip) }
     }
 
     /// What happened.
@@ -239,7 +240,7 @@ impl<K: Keeper> Wallet<K> {
     }
 
     /// Builds a payment without signing it: what it spends and with which keys, what it pays, what comes back. Nothing is
-    /// reserved.
+    /// reserved, and nothing is spent that is reserved for a payment on its way to be signed.
     ///
     /// # Errors
     /// [`BuildError`].
@@ -302,7 +303,8 @@ impl<K: Keeper> Wallet<K> {
     }
 
     fn purse(&self) -> Purse<'_> {
-        Purse { book: self.book(), view: &self.view, watch: &self.watch, tip: self.tip }
+        let reserved = self.file.reserved(self.tip);
+        Purse { book: self.book(), view: &self.view, watch: &self.watch, tip: self.tip, reserved }
     }
 
     fn work_out(&mut self) {

@@ -1,11 +1,12 @@
 //! Wallets of known words whose file is a memory: what was not saved is forgotten with the wallet.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
 use bloom_chain::FeeRate;
-use bloom_consensus::{Amount, Height, OutputKey, Timestamp, Txid};
+use bloom_consensus::{Amount, Height, Outpoint, OutputKey, Timestamp, Txid};
 use bloom_wallet::book::Book;
 use bloom_wallet::build::{Order, Recipient, Share};
 use bloom_wallet::{Keeper, Note, Wallet, WalletError, WalletFileError, WalletKeys, Words};
@@ -32,6 +33,7 @@ pub(crate) struct Memory {
     keys: Rc<WalletKeys>,
     book: Book,
     pub(crate) saved: Rc<RefCell<String>>,
+    pub(crate) reserved: BTreeMap<Outpoint, Height>,
 }
 
 impl Keeper for Memory {
@@ -45,6 +47,10 @@ impl Keeper for Memory {
 
     fn book_mut(&mut self) -> &mut Book {
         &mut self.book
+    }
+
+    fn reserved(&self, tip: Height) -> BTreeMap<Outpoint, Height> {
+        self.reserved.iter().filter(|(_, until)| **until > tip).map(|(coin, until)| (*coin, *until)).collect()
     }
 
     fn save(&mut self) -> Result<(), WalletFileError> {
@@ -80,7 +86,10 @@ impl Disk {
 
     pub(crate) fn open(&self) -> Wallet<Memory> {
         let book = serde_json::from_str(&self.saved.borrow()).unwrap();
-        Wallet::over(Memory { keys: self.keys.clone(), book, saved: self.saved.clone() }, &DEV)
+        Wallet::over(
+            Memory { keys: self.keys.clone(), book, saved: self.saved.clone(), reserved: BTreeMap::new() },
+            &DEV,
+        )
     }
 }
 

@@ -153,6 +153,37 @@ fn own_change_is_spent_before_it_is_confirmed_if_need_be_and_others_payments_are
 }
 
 #[test]
+fn coins_that_are_spoken_for_are_spent_by_nothing_else_until_they_are_free_again() {
+    let (_, mut wallet, mut node) = funded(&[1_000_000, 900_000]);
+    let first = pay(&mut wallet, &mut node, &order(&[exactly(stranger_key(), 999_000)], 1), 1).unwrap();
+    assert!(wallet.bump(&first, Some(rate(50)), rate(1)).is_ok());
+    let until = Height(node.height() + 2);
+    let coins = wallet.coins();
+    wallet.keeper_mut().reserved = coins.iter().map(|coin| (coin.outpoint, until)).collect();
+    let amount = Amount::checked_sum(coins.iter().map(|coin| coin.amount)).unwrap();
+    assert_eq!(wallet.balance().prepared, amount);
+    let all = Recipient { key: stranger_key(), share: Share::Rest };
+    for refused in [
+        wallet.prepare(&order(&[exactly(stranger_key(), 10_000)], 1), &mut rng(1)),
+        wallet.prepare(&order(&[all], 1), &mut rng(1)),
+        wallet.bump(&first, Some(rate(50)), rate(1)).map(|raise| raise.unsigned),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(
+            matches!(error, BuildError::Insufficient { reserved: said, .. } if said == Some((amount, until))),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains(&format!("are reserved until height {until}")), "{error}");
+    }
+    assert_eq!(wallet.consolidate(rate(1), None), Err(BuildError::NothingToGather));
+    for _ in 0..2 {
+        node.mine(stranger_key(), &[]);
+    }
+    update(&mut wallet, &mut node);
+    assert!(wallet.prepare(&order(&[all], 1), &mut rng(1)).is_ok());
+}
+
+#[test]
 fn a_fee_that_looks_like_a_slip_is_asked_about() {
     let (_, wallet, _) = funded(&[500_000_000]);
     let mut order = order(&[exactly(stranger_key(), 1_000_000)], 1_000);

@@ -57,7 +57,7 @@ fn make<K: InFile>(
             "whoever has the payment that is given up can still have it signed and sent, unless this one spends a coin of it",
         );
     }
-    let unsigned = ready.wallet.prepare_to_sign(&order, &mut system_rng()?).map_err(refused)?;
+    let unsigned = ready.wallet.prepare(&order, &mut system_rng()?).map_err(refused)?;
     let proposal = propose(&ready.node, ready.wallet.book(), ready.wallet.watch(), &unsigned, cosigners)?;
     ready.wallet.speak_for(&proposal)?;
     write(&args.out, &proposal)?;

@@ -25,6 +25,7 @@ pub(super) fn balance(session: &Session) -> Result<()> {
             json!({"height": tip.0, "spendable": units(balance.spendable), "immature": units(immature),
             "matures": matures, "incoming": units(balance.incoming), "change": units(balance.change),
             "outgoing": units(balance.outgoing), "reserved": units(balance.reserved),
+            "prepared": units(balance.prepared),
             "total": units(balance.total()), "shared": sharing::balances_as_json(&shared)}),
         )?);
     }
@@ -38,6 +39,7 @@ pub(super) fn balance(session: &Session) -> Result<()> {
         ("change", balance.change, "of own payments that are not confirmed"),
         ("outgoing", balance.outgoing, "by the same payments, fees included"),
         ("reserved", balance.reserved, "for payments that are recorded and not sent"),
+        ("prepared", balance.prepared, "of these for payments that were written to files"),
     ];
     for (name, amount, what) in parts.into_iter().filter(|(_, amount, _)| *amount > Amount::ZERO) {
         result(format_args!("{name:<9}  {amount} BLOOM {what}"))?;
