@@ -354,6 +354,12 @@ impl Chain {
         self.examiner.check_transaction(transaction, spent)
     }
 
+    /// [`Chain::verify_transaction`] of many, on all threads: each that passes is remembered, so that asking for it again is
+    /// cheap.
+    pub(crate) fn verify_ahead(&mut self, list: &[(&Transaction, Vec<Output>)]) {
+        self.examiner.check_ahead(list);
+    }
+
     /// Judges a draft as a block on the tip would be: by every rule but those on the seal, which it has not, on the root,
     /// which is made of its own body, and on the clock. Yields its fees.
     ///

@@ -45,6 +45,24 @@ impl Examiner {
         Ok(())
     }
 
+    /// [`Examiner::check_transaction`] of many, on all threads: those that pass are remembered, of the others nothing is.
+    pub(crate) fn check_ahead(&mut self, list: &[(&Transaction, Vec<Output>)]) {
+        let list: Vec<_> =
+            list.iter().map(|(transaction, spent)| (transaction, spent, AtomicBool::new(false))).collect();
+        let all = self.first_failure(&list, |(transaction, spent, passes)| {
+            let isolated = isolation::check_transaction(transaction);
+            let signed = isolated.and_then(|()| check_signatures(&self.network, transaction, spent));
+            passes.store(signed.is_ok(), Ordering::Relaxed);
+            Ok(())
+        });
+        all.expect("one that fails is passed over");
+        for (transaction, spent, passes) in list {
+            if passes.into_inner() {
+                self.verified.remember(transaction.wtxid(), spent);
+            }
+        }
+    }
+
     /// [`isolation::check_body`].
     pub(crate) fn check_body(&self, block: &Block) -> Result<(), Rejection> {
         isolation::check_root(block)?;

@@ -190,6 +190,29 @@ fn a_spoiled_copy_is_not_taken_for_the_honest_one_that_is_remembered() {
 }
 
 #[test]
+fn of_many_checked_ahead_the_good_ones_are_remembered_and_no_others() {
+    let mut list = Vec::new();
+    for position in 0..150 {
+        let fault = (position % 7 == 2).then_some(Fault::Key);
+        let (honest, spent) = transaction(position, None, fault);
+        list.push(match position % 5 {
+            1 => (spoiled(&honest), spent, false),
+            3 => (honest, output(7, 2), false),
+            _ => (honest, spent, fault.is_none()),
+        });
+    }
+    for threads in 1..4 {
+        let mut examiner = Examiner::new(Params::dev().network_id, threads);
+        let asked: Vec<_> = list.iter().map(|(transaction, spent, _)| (transaction, vec![*spent])).collect();
+        examiner.check_ahead(&asked);
+        for (at, (transaction, spent, good)) in list.iter().enumerate() {
+            assert_eq!(examiner.verified.is_signed(&transaction.wtxid(), &[*spent]), *good, "{at}");
+            assert_eq!(examiner.check_transaction(transaction, &[*spent]).is_ok(), *good, "{at}");
+        }
+    }
+}
+
+#[test]
 fn what_was_checked_against_other_outputs_is_checked_again() {
     // Somebody asks about outputs that are not the ones that the transaction names: it signs these, as it happens.
     let claimed = output(7, 2);

@@ -4,11 +4,12 @@
 //! transaction) ‖ BLAKE3 of all that comes before it. Integers are little-endian. Everything in it is judged anew: it
 //! could be another chain's, or an older one's.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use bloom_consensus::{Height, NetworkId, Timestamp, Transaction};
+use bloom_consensus::{Height, NetworkId, Output, Timestamp, Transaction, Txid};
 use thiserror::Error;
 
 use super::estimate::Estimator;
@@ -86,6 +87,7 @@ impl Mempool {
             Ok(decoded) => decoded,
             Err(what) => return Ok((pool, set_aside(path, what))),
         };
+        verify_ahead(chain, &kept)?;
         let mut loaded = Loaded::default();
         for Kept { added, height, transaction } in kept {
             if pool.try_back(chain, transaction, Origin::Back { added, height }, now)? {
@@ -144,6 +146,42 @@ impl Mempool {
         out.extend(checksum);
         out
     }
+}
+
+/// Signatures, which take longest, are checked on all threads before one transaction after the other is taken in.
+fn verify_ahead(chain: &mut Chain, kept: &[Kept]) -> Result<(), StoreError> {
+    let waiting: HashMap<Txid, &Transaction> =
+        kept.iter().map(|Kept { transaction, .. }| (transaction.txid(), transaction)).collect();
+    let mut list = Vec::new();
+    for Kept { transaction, .. } in kept {
+        if let Some(spent) = spent(chain, &waiting, transaction)? {
+            list.push((transaction, spent));
+        }
+    }
+    chain.verify_ahead(&list);
+    Ok(())
+}
+
+/// What a transaction spends, on the chain or of what waits beside it; none if some of it is on neither.
+fn spent(
+    chain: &Chain,
+    waiting: &HashMap<Txid, &Transaction>,
+    transaction: &Transaction,
+) -> Result<Option<Vec<Output>>, StoreError> {
+    let mut spent = Vec::new();
+    for outpoint in transaction.body().inputs() {
+        let made = waiting.get(&outpoint.txid).map(|parent| parent.body().outputs());
+        let made = made.zip(usize::try_from(outpoint.index).ok()).and_then(|(made, index)| made.get(index).copied());
+        let output = match made {
+            Some(output) => output,
+            None => match chain.coin(outpoint)? {
+                Some(coin) => coin.output,
+                None => return Ok(None),
+            },
+        };
+        spent.push(output);
+    }
+    Ok(Some(spent))
 }
 
 fn length(count: usize) -> [u8; 4] {
