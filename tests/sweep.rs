@@ -45,6 +45,7 @@ fn what_was_mined_to_the_own_key_is_swept_into_a_wallet_once() {
     let key = fs::read(home.path("d/miner.key")).unwrap();
 
     let dry = wallet(&home, "sweep --dry-run").ok().json_lines();
+    wallet(&home, "sweep").refused(2, &["nobody to ask", "--yes"]);
     assert_eq!((dry.len(), &dry[0]["state"], &dry[1]["swept"]), (2, &"not sent: dry run".into(), &"0".into()));
     assert_eq!(balance(&home), (0, 0, 0));
 
@@ -77,7 +78,7 @@ fn what_was_mined_to_the_own_key_is_swept_into_a_wallet_once() {
     // One more has matured; and the key may lie elsewhere.
     fs::rename(home.path("d/miner.key"), home.path("old.key")).unwrap();
     wallet(&home, "sweep").refused(3, &["miner.key", "no key here"]);
-    let swept = wallet(&home, "sweep old.key --fee-rate 2").ok().json_lines();
+    let swept = wallet(&home, "sweep old.key --fee-rate 2 --yes").ok().json_lines();
     assert_eq!((number(&swept[0]["inputs"]), text(&swept[0]["fee"])), (1, "320".to_owned()));
 }
 

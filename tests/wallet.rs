@@ -56,7 +56,7 @@ impl Town {
     }
 
     fn pay(&self, line: &str) -> Value {
-        self.wallet("alice", &format!("pay {} {line}", self.bob)).ok().json()
+        self.wallet("alice", &format!("pay {} {line} --yes", self.bob)).ok().json()
     }
 }
 
@@ -139,18 +139,18 @@ fn a_reorganisation_rescinds_a_payment_and_both_sides_are_told() {
 fn fees_are_raised_and_payments_taken_back() {
     let town = Town::new();
     let first = text(&town.pay("1")["txid"]);
-    let bumped = town.wallet("alice", &format!("bump {first} --fee-rate 5")).ok().json();
+    let bumped = town.wallet("alice", &format!("bump {first} --fee-rate 5 --yes")).ok().json();
     assert_eq!((text(&bumped["fee"]).as_str(), &bumped["pays"][0]["amount"]), ("1000", &Value::from("100000000")));
     let entry = town.entry("alice", &first);
     assert_eq!((&entry["status"], &entry["by"]), (&Value::from("replaced"), &bumped["txid"]));
     let second = text(&bumped["txid"]);
     town.wallet("alice", &format!("bump {second} --fee-rate 5")).refused(2, &["5 units a byte", "more than the 5"]);
-    let cancelled = town.wallet("alice", &format!("cancel {second}")).ok().json();
+    let cancelled = town.wallet("alice", &format!("cancel {second} --yes")).ok().json();
     assert!(cancelled["pays"].as_array().unwrap().is_empty() && !cancelled["change"].is_null());
     assert_eq!(town.balance("bob"), (0, 0, 0));
     // A child of bob's pays for what alice sent too cheaply.
     let cheap = text(&town.pay("1")["txid"]);
-    let child = town.wallet("bob", &format!("bump {cheap} --fee-rate 10")).ok();
+    let child = town.wallet("bob", &format!("bump {cheap} --fee-rate 10 --yes")).ok();
     assert!(child.stderr.contains("a child of it pays for both"), "{}", child.stderr);
     let child_fee: u64 = text(&child.json()["fee"]).parse().unwrap();
     assert_eq!(child_fee + 200, 10 * (200 + 160));
@@ -159,7 +159,7 @@ fn fees_are_raised_and_payments_taken_back() {
     town.wallet("alice", &format!("bump {cheap}")).refused(1, &["is confirmed at height 126"]);
     // Many rewards become one coin.
     town.mine(30);
-    let gathered = town.wallet("alice", "consolidate").ok().json();
+    let gathered = town.wallet("alice", "consolidate --yes").ok().json();
     assert!(number(&gathered["inputs"]) > 25, "{gathered}");
     town.wallet("alice", "consolidate").refused(1, &["nothing to consolidate"]);
 }
@@ -221,4 +221,17 @@ fn a_named_payment_is_made_once_and_labels_are_shown() {
     assert_eq!(town.entry("alice", &text(&held["txid"]))["status"], "pending");
     town.mine(1);
     assert_eq!(town.balance("bob"), (2 * BLOOM, 0, 2 * BLOOM));
+}
+
+#[test]
+fn where_nobody_can_be_asked_only_yes_sends() {
+    let town = Town::new();
+    let waits = text(&town.pay("1")["txid"]);
+    let commands =
+        [format!("pay {} 1", town.bob), format!("bump {waits}"), format!("cancel {waits}"), "consolidate".into()];
+    for line in commands {
+        town.wallet("alice", &line).refused(2, &["nobody to ask", "--yes", "nothing was sent"]);
+    }
+    assert_eq!(town.entry("alice", &waits)["status"], "pending");
+    assert_eq!(town.home.run("mempool --json --data-dir d").ok().json()["transactions"], 1);
 }

@@ -98,7 +98,7 @@ pub(crate) struct FeeArgs {
     /// Say what would be sent, and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Send without asking
+    /// Send without asking; needed where there is no terminal to ask on
     #[arg(long, short)]
     pub(crate) yes: bool,
 }

@@ -15,6 +15,7 @@ use super::Session;
 use super::ready::{Ready, failure, refused};
 use super::show::units;
 use crate::cli::spending::FeeArgs;
+use crate::context::usage;
 use crate::output::{counted, note, result};
 
 /// Randomness of the system, for choosing coins and for signatures.
@@ -33,7 +34,7 @@ pub(super) fn send(
     if fee.dry_run {
         return report(session, unsigned, "not sent: dry run");
     }
-    if !fee.yes && io::stdin().is_terminal() {
+    if !fee.yes {
         agree(&lines(session, unsigned))?;
     }
     let transaction = ready.wallet.sign(unsigned, &mut system_rng()?).map_err(refused)?;
@@ -48,8 +49,11 @@ pub(super) fn send(
     Ok(ready.wallet.told([txid])?)
 }
 
-/// Shows what is about to be sent and asks.
+/// Shows what is about to be sent and asks; where nobody can be asked, nothing is.
 pub(super) fn agree(lines: &[String]) -> Result<()> {
+    if !io::stdin().is_terminal() {
+        return Err(usage("nobody to ask: say --yes to send it, or --dry-run to see it; nothing was sent"));
+    }
     lines.iter().for_each(note);
     let mut stderr = io::stderr().lock();
     write!(stderr, "send it? [y/N] ")?;

@@ -1,6 +1,5 @@
 //! `bloom wallet sweep`: the coins of the key that `bloom mine` made for itself, brought into the wallet.
 
-use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use anyhow::Result;
@@ -32,7 +31,7 @@ pub(super) fn run(session: &Session, args: &SweepArgs) -> Result<()> {
             report(session, sweep, "not sent: dry run")?;
         }
     } else if !sweeps.is_empty() {
-        if !args.fee.yes && io::stdin().is_terminal() {
+        if !args.fee.yes {
             agree(&sweeps.iter().flat_map(|sweep| lines(session, sweep)).collect::<Vec<_>>())?;
         }
         send(session, &mut ready, &key, &found, &sweeps)?;
