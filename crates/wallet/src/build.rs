@@ -304,8 +304,13 @@ pub fn check_fee(unsigned: &Unsigned) -> Result<(), BuildError> {
     // A transaction to oneself alone pays what comes back.
     let paid =
         if paid == Amount::ZERO { sum(unsigned.body.outputs().iter().map(|output| output.amount)) } else { paid };
-    if fee_is_high(unsigned.fee, paid) {
-        return Err(BuildError::HighFee { fee: unsigned.fee, paid });
+    check_fee_for(unsigned.fee, paid)
+}
+
+/// The same of a fee and what it is paid for.
+pub(crate) fn check_fee_for(fee: Amount, paid: Amount) -> Result<(), BuildError> {
+    if fee_is_high(fee, paid) {
+        return Err(BuildError::HighFee { fee, paid });
     }
     Ok(())
 }

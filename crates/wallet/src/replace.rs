@@ -6,7 +6,7 @@ use bloom_consensus::{Amount, Height, Outpoint, Output, Transaction, Txid};
 
 use crate::KeyChain;
 use crate::book::{OwnCoin, Record, Status};
-use crate::build::{Purse, Spent, Unsigned, add, assemble, check_rate, sum};
+use crate::build::{Purse, Spent, Unsigned, add, assemble, check_fee_for, check_rate, sum};
 use crate::error::BuildError;
 use crate::size::{DUST, most_inputs, transaction_bytes};
 
@@ -17,6 +17,18 @@ pub struct Raise {
     pub unsigned: Unsigned,
     /// Which one it takes the place of; `None` for a child that pays for its parent.
     pub replaces: Option<Txid>,
+    /// What all that is for: what the payment pays, or what comes in by it. Its fee is measured against this.
+    pub sake: Amount,
+}
+
+impl Raise {
+    /// Whether its fee looks meant, as [`crate::build::check_fee`].
+    ///
+    /// # Errors
+    /// [`BuildError::HighFee`].
+    pub fn check_fee(&self) -> Result<(), BuildError> {
+        check_fee_for(self.unsigned.fee, self.sake)
+    }
 }
 
 /// An own transaction that waits.
@@ -25,6 +37,19 @@ struct Old<'a> {
     transaction: &'a Transaction,
     fee: Amount,
     rate: FeeRate,
+}
+
+impl Old<'_> {
+    fn is_change(&self, at: u32) -> bool {
+        self.record.received.iter().any(|own| own.index == at && own.is_change())
+    }
+
+    /// What it pays; all of it, if that is the wallet itself.
+    fn sake(&self) -> Amount {
+        let outputs = self.transaction.body().outputs();
+        let paid = sum((0..).zip(outputs).filter(|(at, _)| !self.is_change(*at)).map(|(_, output)| output.amount));
+        if paid == Amount::ZERO { sum(outputs.iter().map(|output| output.amount)) } else { paid }
+    }
 }
 
 impl Purse<'_> {
@@ -38,9 +63,12 @@ impl Purse<'_> {
         if record.is_own() {
             let old = self.old(record)?;
             let rate = higher_rate(old.rate, rate, suggested)?;
-            Ok(Raise { unsigned: self.replacement(&old, rate)?, replaces: Some(*txid) })
+            Ok(Raise { unsigned: self.replacement(&old, rate)?, replaces: Some(*txid), sake: old.sake() })
         } else {
-            Ok(Raise { unsigned: self.child(record, rate, suggested)?, replaces: None })
+            let unsigned = self.child(record, rate, suggested)?;
+            let incoming = unsigned.spent.iter().filter(|spent| spent.outpoint.txid == *txid);
+            let sake = sum(incoming.map(|spent| spent.coin.output.amount));
+            Ok(Raise { unsigned, replaces: None, sake })
         }
     }
 
@@ -61,7 +89,7 @@ impl Purse<'_> {
         let rest = inputs.checked_sub(fee).filter(|rest| *rest >= DUST);
         let rest = rest.ok_or_else(|| self.insufficient(inputs, add(fee, DUST)))?;
         let unsigned = assemble(Height(0), spent, vec![self.change_of(&old, rest)], Some(0))?;
-        Ok(Raise { unsigned, replaces: Some(*txid) })
+        Ok(Raise { unsigned, replaces: Some(*txid), sake: old.sake() })
     }
 
     fn waiting(&self, txid: &Txid) -> Result<&Record, BuildError> {
@@ -94,9 +122,8 @@ impl Purse<'_> {
 
     /// Same inputs and more if need be, same recipients, less change.
     fn replacement(&self, old: &Old<'_>, rate: FeeRate) -> Result<Unsigned, BuildError> {
-        let is_change = |at: u32| old.record.received.iter().any(|own| own.index == at && own.is_change());
         let outputs = (0..).zip(old.transaction.body().outputs());
-        let fixed: Vec<Output> = outputs.filter(|(at, _)| !is_change(*at)).map(|(_, output)| *output).collect();
+        let fixed: Vec<Output> = outputs.filter(|(at, _)| !old.is_change(*at)).map(|(_, output)| *output).collect();
         let paid = sum(fixed.iter().map(|output| output.amount));
         let mut spent = self.spent_by(old);
         let mut more = self.confirmed_coins();

@@ -190,6 +190,23 @@ fn a_child_pays_for_its_parent() {
 }
 
 #[test]
+fn a_high_fee_is_measured_against_what_it_is_for_and_not_against_what_comes_back() {
+    let (_, mut wallet, mut node) = funded(&[50_000_000]);
+    let key = fresh(&mut wallet);
+    let parent = node.fund(key, 500_000).txid();
+    update(&mut wallet, &mut node);
+    let own = pay(&mut wallet, &mut node, &order(&[exactly(stranger_key(), 500_000)], 1), 1).unwrap();
+    let high =
+        |raise: &Raise| matches!(raise.check_fee(), Err(BuildError::HighFee { paid, .. }) if paid.units() == 500_000);
+    assert!(high(&wallet.bump(&parent, Some(rate(1_000)), rate(1)).unwrap()), "a child");
+    assert!(high(&wallet.bump(&own, Some(rate(1_000)), rate(1)).unwrap()), "a replacement");
+    assert!(high(&wallet.cancel::<MemoryError>(&own, Some(rate(1_000)), rate(1)).unwrap().unwrap()), "a cancellation");
+    for txid in [parent, own] {
+        assert_eq!(wallet.bump(&txid, Some(rate(100)), rate(1)).unwrap().check_fee(), Ok(()));
+    }
+}
+
+#[test]
 fn what_the_node_refuses_is_withdrawn_and_the_old_one_stands() {
     let (_, mut wallet, mut node) = funded(&[1_000_000]);
     let first = pay(&mut wallet, &mut node, &order(&[exactly(stranger_key(), 300_000)], 1), 1).unwrap();

@@ -1,7 +1,7 @@
 //! `bloom wallet bump`, `cancel` and `consolidate`: transactions of the wallet's with itself and with what waits.
 
 use anyhow::Result;
-use bloom_wallet::{Note, build};
+use bloom_wallet::{BuildError, Note, build};
 use serde_json::json;
 
 use super::Session;
@@ -16,7 +16,7 @@ pub(super) fn bump(session: &Session, args: &RaiseArgs) -> Result<()> {
     if raise.replaces.is_none() {
         note("that payment is another's: a child of it pays for both");
     }
-    check_fee(&raise.unsigned, &args.fee)?;
+    check_fee(&args.fee, || raise.check_fee())?;
     send(session, &mut ready, &raise.unsigned, &args.fee, Note { id: None, replaces: raise.replaces })
 }
 
@@ -29,7 +29,7 @@ pub(super) fn cancel(session: &Session, args: &RaiseArgs) -> Result<()> {
     let Some(raise) = ready.wallet.cancel(&args.txid, args.fee.fee_rate, suggested).map_err(failure)? else {
         return withdrawn(session, args, "withdrawn: it had not been sent");
     };
-    check_fee(&raise.unsigned, &args.fee)?;
+    check_fee(&args.fee, || raise.check_fee())?;
     send(session, &mut ready, &raise.unsigned, &args.fee, Note { id: None, replaces: raise.replaces })
 }
 
@@ -44,12 +44,12 @@ pub(super) fn consolidate(session: &Session, args: &ConsolidateArgs) -> Result<(
     let mut ready = Ready::open_and_tell(session)?;
     let rate = ready.rate(args.fee.fee_rate)?;
     for unsigned in ready.wallet.consolidate(rate, args.below).map_err(refused)? {
-        check_fee(&unsigned, &args.fee)?;
+        check_fee(&args.fee, || build::check_fee(&unsigned))?;
         send(session, &mut ready, &unsigned, &args.fee, Note::default())?;
     }
     Ok(())
 }
 
-fn check_fee(unsigned: &build::Unsigned, args: &FeeArgs) -> Result<()> {
-    if args.allow_high_fee { Ok(()) } else { build::check_fee(unsigned).map_err(refused) }
+fn check_fee(args: &FeeArgs, check: impl FnOnce() -> Result<(), BuildError>) -> Result<()> {
+    if args.allow_high_fee { Ok(()) } else { check().map_err(refused) }
 }
