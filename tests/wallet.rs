@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Finished, Home, number, text};
+use support::{Finished, Home, Running, number, text};
 
 /// Units of one BLOOM.
 const BLOOM: u64 = 100_000_000;
@@ -221,6 +221,29 @@ fn a_named_payment_is_made_once_and_labels_are_shown() {
     assert_eq!(town.entry("alice", &text(&held["txid"]))["status"], "pending");
     town.mine(1);
     assert_eq!(town.balance("bob"), (2 * BLOOM, 0, 2 * BLOOM));
+}
+
+#[test]
+fn a_name_whose_payment_was_taken_back_pays_nobody_and_says_so() {
+    let town = Town::new();
+    let first = text(&town.pay("1 --id rent-12")["txid"]);
+    let line = format!("pay {} 1 --id rent-12", town.bob);
+    let dry = town.wallet("alice", &format!("{line} --dry-run")).ok().json();
+    assert_eq!(
+        (&dry["txid"], &dry["state"]),
+        (&first.as_str().into(), &"made before: it waits to be confirmed".into())
+    );
+    let bumped = text(&town.wallet("alice", &format!("bump {first} --yes")).ok().json()["txid"]);
+    assert_eq!(town.wallet("alice", &line).ok().json()["txid"], first, "the bump pays the same");
+    town.wallet("alice", &format!("cancel {bumped} --yes")).ok();
+    for end in ["--dry-run", "--yes"] {
+        town.wallet("alice", &format!("{line} {end}")).refused(1, &[&first, "nothing was sent", "another --id"]);
+    }
+    town.mine(1);
+    town.wallet("alice", &line).refused(1, &[&first, "cannot be confirmed any more", "another --id"]);
+    let empty =
+        ["wallet", "--data-dir", "d", "--password-file", "pw", "--wallet", "alice", "pay", &town.bob, "1", "--id", ""];
+    Running::start(town.home.bloom(empty)).finish().refused(2, &["--id", "got nothing"]);
 }
 
 #[test]

@@ -108,6 +108,15 @@ impl<K: Keeper> Wallet<K> {
         Ok(Some(record.txid))
     }
 
+    /// Whether a payment, or what took its place, pays these recipients or still may.
+    #[must_use]
+    pub fn stands(&self, txid: &Txid, recipients: &[Recipient]) -> bool {
+        let next = |txid: &Txid| self.book().record(txid)?.replaced_by;
+        let versions = std::iter::successors(Some(*txid), next).take(self.book().records().len());
+        let mut live = versions.filter(|txid| self.view.status(txid).is_live());
+        live.any(|txid| self.book().record(&txid).is_some_and(|record| pays(record, recipients)))
+    }
+
     /// What the law says of a transaction whose inputs are all the wallet's own; of others the node will judge.
     fn check(&self, transaction: &Transaction) -> Result<(), BuildError> {
         let coin = |outpoint: &Outpoint| {

@@ -1,6 +1,6 @@
 //! `bloom wallet pay`: whom, how much, and once.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bloom_consensus::{Amount, Height, OutputKey, Txid};
 use bloom_wallet::build::{Order, Recipient, Share};
 use bloom_wallet::{Note, PaymentUri};
@@ -18,10 +18,21 @@ pub(super) fn run(session: &Session, args: &PayArgs) -> Result<()> {
     let (recipients, not_before_of_uri) = recipients(session, &args.to, args.all)?;
     if let Some(id) = &args.id {
         check_label(id)?;
+        if id.trim().is_empty() {
+            return Err(usage("--id: expected a name, got nothing"));
+        }
     }
     let mut ready = Ready::open(session)?;
     if let Some(txid) = made_before(&ready, args, &recipients)? {
-        return repeat(session, &mut ready, &txid);
+        if !ready.wallet.stands(&txid, &recipients) {
+            ready.tell()?;
+            let became = what_became(&ready.wallet.view().status(&txid));
+            bail!(
+                "the payment of this --id was transaction {txid}, which {became}: it pays nobody, and nothing was sent; \
+                 to make it anew choose another --id"
+            );
+        }
+        return repeat(session, &mut ready, &txid, args.fee.dry_run);
     }
     ready.tell()?;
     let order = Order {
@@ -37,16 +48,13 @@ pub(super) fn run(session: &Session, args: &PayArgs) -> Result<()> {
 
 /// The same payment, if an earlier command recorded it and came to no end, or gave it this name.
 fn made_before(ready: &Ready, args: &PayArgs, recipients: &[Recipient]) -> Result<Option<Txid>> {
-    if args.fee.dry_run {
-        return Ok(None);
-    }
     match &args.id {
         Some(id) => ready.wallet.by_id(id, recipients).map_err(failure),
         None => Ok(ready.wallet.untold(recipients)),
     }
 }
 
-fn repeat(session: &Session, ready: &mut Ready, txid: &Txid) -> Result<()> {
+fn repeat(session: &Session, ready: &mut Ready, txid: &Txid, dry_run: bool) -> Result<()> {
     let status = ready.wallet.view().status(txid);
     note("this payment was recorded by an earlier command; it is not made twice");
     if session.args.json {
@@ -55,6 +63,10 @@ fn repeat(session: &Session, ready: &mut Ready, txid: &Txid) -> Result<()> {
     } else {
         result(format_args!("transaction  {txid}"))?;
         result(format_args!("it {}", what_became(&status)))?;
+    }
+    if dry_run {
+        ready.say_all(); // the command itself shall find it as it is
+        return Ok(());
     }
     ready.wallet.told([*txid])?;
     ready.tell()

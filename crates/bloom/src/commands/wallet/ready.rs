@@ -48,6 +48,11 @@ impl<K: Keeper> Ready<K> {
         Ok(Self { wallet, node, now, remarks })
     }
 
+    /// The same, and leaves everything as untold as it was.
+    pub(super) fn say_all(&self) {
+        self.remarks.iter().for_each(say);
+    }
+
     /// Wallet, node and time, one by one.
     pub(super) fn into_parts(self) -> (Wallet<K>, OnDirectory, Timestamp) {
         (self.wallet, self.node, self.now)
@@ -55,8 +60,8 @@ impl<K: Keeper> Ready<K> {
 
     /// Says what came up while the wallet was read, once.
     pub(super) fn tell(&mut self) -> Result<()> {
+        self.say_all();
         let remarks = std::mem::take(&mut self.remarks);
-        remarks.iter().for_each(say);
         let of_payments = remarks.iter().filter_map(|remark| match remark {
             Remark::Sent { txid } | Remark::Held { txid, .. } | Remark::NotTaken { txid, .. } => Some(*txid),
             Remark::Rescinded { .. } | Remark::SweepNotTaken { .. } => None,
