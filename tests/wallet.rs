@@ -247,6 +247,27 @@ fn a_name_whose_payment_was_taken_back_pays_nobody_and_says_so() {
 }
 
 #[test]
+fn a_replacement_that_is_too_cheap_says_what_stands_and_what_would_do() {
+    let town = Town::new();
+    let first = text(&town.pay("1")["txid"]);
+    // The payee has it spent on by a child whose fee would go with it.
+    town.wallet("bob", &format!("bump {first} --fee-rate 50 --yes")).ok();
+    for command in ["bump", "cancel"] {
+        let refused = town.wallet("alice", &format!("{command} {first} --yes"));
+        let refused = refused.refused(1, &[&first, "was not replaced and stands", "--fee-rate "]);
+        assert!(!refused.stderr.contains("withdrawn"), "{}", refused.stderr);
+        let history = town.wallet("alice", "history").ok().json_lines();
+        assert!(history.iter().all(|entry| entry["status"] != "withdrawn"), "{history:?}");
+        assert_eq!(town.entry("alice", &first)["status"], "pending");
+        if command == "cancel" {
+            let rate = refused.stderr.split("--fee-rate ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+            town.wallet("alice", &format!("cancel {first} --fee-rate {rate} --yes")).ok();
+        }
+    }
+    assert_eq!(town.balance("bob"), (0, 0, 0));
+}
+
+#[test]
 fn where_nobody_can_be_asked_only_yes_sends() {
     let town = Town::new();
     let waits = text(&town.pay("1")["txid"]);

@@ -90,6 +90,18 @@ impl Book {
         all
     }
 
+    /// Forgets a transaction that was made here to take another's place, which stands as it did before.
+    pub(crate) fn forget_replacement(&mut self, txid: &Txid) {
+        let mut is_one = false;
+        for old in self.records.values_mut().filter(|record| record.replaced_by == Some(*txid)) {
+            old.replaced_by = None;
+            is_one = true;
+        }
+        if is_one {
+            self.records.remove(txid);
+        }
+    }
+
     pub(crate) fn records_mut(&mut self) -> impl Iterator<Item = &mut Record> {
         self.records.values_mut()
     }

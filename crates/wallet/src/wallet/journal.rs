@@ -43,7 +43,8 @@ impl<K: Keeper> Wallet<K> {
     /// Hands a recorded transaction to the node, unless its time has not come.
     ///
     /// # Errors
-    /// [`WalletError::Refused`] if the node won't have it: then it is withdrawn, and what it would have spent is free.
+    /// [`WalletError::Refused`] if the node won't have it: then it is withdrawn, and what it would have spent is free; what it
+    /// was to replace stands as before, and it itself is forgotten.
     /// After any other error the next [`Wallet::update`] tries again.
     pub fn send<N: Node>(&mut self, node: &mut N, txid: &Txid) -> Result<Sent, WalletError<N::Error>> {
         let transaction = self.book().record(txid).and_then(|record| record.transaction.clone());
@@ -58,6 +59,7 @@ impl<K: Keeper> Wallet<K> {
                 Ok(Sent::ToNode)
             }
             Err(source) if N::is_refusal(&source) => {
+                self.file.book_mut().forget_replacement(txid);
                 self.withdraw(&[*txid])?;
                 Err(WalletError::Refused { txid: *txid, source })
             }

@@ -222,6 +222,7 @@ fn what_the_node_refuses_is_withdrawn_and_the_old_one_stands() {
     node.admit(&MemoryNode::stranger_pays((outpoint, coin), &[(stranger_key(), 100_000)], 50_000)).unwrap();
     let refused = send(&mut wallet, &mut node, &raise);
     assert!(matches!(refused, Err(WalletError::Refused { .. })), "{refused:?}");
+    assert!(wallet.history().iter().all(|entry| entry.txid != raise.unsigned.body.txid()), "{:?}", wallet.history());
     assert_eq!(wallet.view().status(&first), Status::Pending);
     assert_eq!(wallet.balance().outgoing.units(), 300_000 + fee(&wallet, &first));
 }

@@ -1,12 +1,14 @@
 //! The way of a transaction from a wallet to the mempool: shown, agreed to, signed, recorded, sent, told.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use anyhow::{Context, Result, bail};
-use bloom_chain::FeeRate;
-use bloom_consensus::Amount;
+use anyhow::{Context, Result, anyhow, bail};
+use bloom_chain::mempool::policy::MIN_RELAY_RATE;
+use bloom_chain::{AdmitError, FeeRate};
+use bloom_consensus::{Amount, Txid};
 use bloom_wallet::build::Unsigned;
-use bloom_wallet::{Note, Sent};
+use bloom_wallet::{DirectoryError, Node, Note, Sent, WalletError};
 use secp256k1::rand::SeedableRng;
 use secp256k1::rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -38,15 +40,44 @@ pub(super) fn send(
         agree(&lines(session, unsigned))?;
     }
     let transaction = ready.wallet.sign(unsigned, &mut system_rng()?).map_err(refused)?;
+    let replaced = payment.replaces;
     ready.wallet.record(&transaction, payment, ready.now).map_err(failure)?;
     let txid = transaction.txid();
-    let state = match ready.wallet.send(&mut ready.node, &txid).map_err(failure)? {
+    let sent = match (ready.wallet.send(&mut ready.node, &txid), replaced) {
+        (Err(WalletError::Refused { source, .. }), Some(old)) => return Err(stands(ready, unsigned, &old, &source)?),
+        (sent, _) => sent.map_err(failure)?,
+    };
+    let state = match sent {
         Sent::ToNode => "sent".to_owned(),
         Sent::HeldUntil(height) => format!("recorded: the first wallet command at height {} sends it", height.0 - 1),
     };
     report(session, unsigned, &state)?;
     // Only what its maker has heard of counts as told: until here a repeat of the command is the same payment.
     Ok(ready.wallet.told([txid])?)
+}
+
+/// A replacement that the node does not take: what that leaves, and what to do.
+fn stands(ready: &Ready, unsigned: &Unsigned, old: &Txid, why: &DirectoryError) -> Result<anyhow::Error> {
+    let above = match why {
+        DirectoryError::Refused(AdmitError::ReplacementRate { than, .. }) => than.units_per_kilobyte() / 1_000,
+        DirectoryError::Refused(AdmitError::ReplacementFee { .. }) => 0,
+        _ => bail!("transaction {old} was not replaced and stands as it did: {why}"),
+    };
+    // What others have made of the old one since leaves with it and has to be paid for too.
+    let (mut leaving, mut fees) = (BTreeSet::new(), 0_u64);
+    for waiting in ready.node.waiting()? {
+        let inputs = waiting.transaction.body().inputs();
+        if inputs.iter().any(|input| unsigned.body.inputs().contains(input) || leaving.contains(&input.txid)) {
+            leaving.insert(waiting.transaction.txid());
+            fees = fees.saturating_add(waiting.fee.units());
+        }
+    }
+    let bytes = unsigned.bytes() as u64;
+    let enough = MIN_RELAY_RATE.fee(unsigned.bytes()).units().saturating_add(fees).div_ceil(bytes).max(above + 1);
+    Ok(anyhow!(
+        "transaction {old} was not replaced and stands as it did: {why}; to replace it all the same, repeat this with \
+         --fee-rate {enough} or more"
+    ))
 }
 
 /// Shows what is about to be sent and asks; where nobody can be asked, nothing is.
