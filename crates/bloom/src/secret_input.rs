@@ -3,11 +3,14 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::context::usage;
+use crate::output::note;
 
 /// No password is longer, and no words are.
 const MAX_BYTES: usize = 1_024;
@@ -60,12 +63,33 @@ impl<'a> Source<'a> {
 }
 
 fn prompt(prompt: &str, what: &str, flag: &str) -> Result<Zeroizing<String>> {
+    show_typing_when_interrupted()?;
     rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| match error.kind() {
-        io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => {
-            usage(format!("{what}: not given; nothing was done"))
+        io::ErrorKind::Interrupted => {
+            note(format_args!("{what}: not given; nothing was done"));
+            std::process::exit(130)
         }
+        io::ErrorKind::UnexpectedEof => usage(format!("{what}: not given; nothing was done")),
         _ => usage(format!("no terminal to ask for the {what} on ({error}): say --{flag}-file FILE or --{flag}-fd N")),
     })
+}
+
+/// Whoever ends the program at a prompt gets the terminal back as it was, with what is typed shown.
+fn show_typing_when_interrupted() -> Result<()> {
+    static IS_SET: AtomicBool = AtomicBool::new(false);
+    // Without a terminal there is nothing to set back, and the prompt itself says what is missing.
+    let Ok(terminal) = File::options().read(true).write(true).open("/dev/tty") else { return Ok(()) };
+    let before = tcgetattr(&terminal).context("the terminal does not tell its settings")?;
+    if IS_SET.swap(true, Ordering::SeqCst) {
+        return Ok(());
+    }
+    ctrlc::set_handler(move || {
+        if let Err(error) = tcsetattr(&terminal, OptionalActions::Now, &before) {
+            note(format_args!("the terminal was not set back ({error}): `stty sane` does it"));
+        }
+        std::process::exit(130);
+    })
+    .context("no handler for Ctrl-C")
 }
 
 /// A regular file: a pipe could keep its reader waiting for ever, and has `--…-fd`.
