@@ -5,6 +5,7 @@ pub mod book;
 pub mod build;
 mod error;
 pub mod history;
+mod instead;
 mod keeper;
 pub mod keys;
 pub mod message;

@@ -66,7 +66,7 @@ pub(crate) struct PrepareArgs {
     /// Where to write the payment
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Give up another prepared payment, whose coins may be spent again
+    /// Give up another prepared payment: this one spends a coin of it, so that only one of them can be paid
     #[arg(long, value_name = "FILE")]
     pub(crate) instead_of: Option<PathBuf>,
     /// Spend from this shared address

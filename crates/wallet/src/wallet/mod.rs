@@ -5,7 +5,7 @@ mod journal;
 use std::path::Path;
 
 use bloom_chain::FeeRate;
-use bloom_consensus::{Amount, Height, NetworkId, OutputKey, Params, Timestamp, Transaction, Txid};
+use bloom_consensus::{Amount, Height, NetworkId, Outpoint, OutputKey, Params, Timestamp, Transaction, Txid};
 use secp256k1::rand::{CryptoRng, Rng};
 
 use crate::balance::Balance;
@@ -246,6 +246,15 @@ impl<K: Keeper> Wallet<K> {
     /// [`BuildError`].
     pub fn prepare(&self, order: &Order, rng: &mut impl Rng) -> Result<Unsigned, BuildError> {
         self.purse().pay(order, rng)
+    }
+
+    /// As [`Wallet::prepare`], in place of a payment that spends these coins and was given up: it spends one of them too,
+    /// so that only one of both is ever paid.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn prepare_instead(&self, order: &Order, old: &[Outpoint], rng: &mut impl Rng) -> Result<Unsigned, BuildError> {
+        self.purse().pay_instead(order, old, rng)
     }
 
     /// Raises the fee of a transaction that waits.

@@ -207,6 +207,21 @@ fn a_high_fee_is_measured_against_what_it_is_for_and_not_against_what_comes_back
 }
 
 #[test]
+fn what_is_prepared_instead_of_another_spends_a_coin_of_it() {
+    let (_, wallet, _) = funded(&[400_000, 500_000, 600_000, 700_000]);
+    for coin in wallet.coins() {
+        for (seed, units) in [100_000, coin.amount.units() - 160, 800_000, 1_000_000, 1_400_000].into_iter().enumerate()
+        {
+            let order = order(&[exactly(stranger_key(), units)], 1);
+            let built = wallet.prepare_instead(&order, &[coin.outpoint], &mut rng(seed as u64)).unwrap();
+            assert!(built.body.inputs().contains(&coin.outpoint), "{units} of {}", coin.amount);
+            assert!(built.fee.units() < built.bytes() as u64 + 600, "{}", built.fee);
+            wallet.sign(&built, &mut rng(1)).unwrap();
+        }
+    }
+}
+
+#[test]
 fn what_the_node_refuses_is_withdrawn_and_the_old_one_stands() {
     let (_, mut wallet, mut node) = funded(&[1_000_000]);
     let first = pay(&mut wallet, &mut node, &order(&[exactly(stranger_key(), 300_000)], 1), 1).unwrap();

@@ -51,13 +51,21 @@ fn make<K: InFile>(
         not_before: Height(args.not_before.or(not_before).unwrap_or(0)),
         allow_high_fee: args.allow_high_fee,
     };
-    if let Some(given_up) = &args.instead_of {
-        ready.wallet.keeper_mut().file_mut().signing_mut().release(&read(&session.params, given_up)?);
-        note(
-            "whoever has the payment that is given up can still have it signed and sent, unless this one spends a coin of it",
-        );
-    }
-    let unsigned = ready.wallet.prepare(&order, &mut system_rng()?).map_err(refused)?;
+    let given_up = args.instead_of.as_ref().map(|path| read(&session.params, path)).transpose()?;
+    let unsigned = match &given_up {
+        Some(given_up) => {
+            ready.wallet.keeper_mut().file_mut().signing_mut().release(given_up);
+            let old = given_up.body().inputs();
+            let unsigned = ready.wallet.prepare_instead(&order, old, &mut system_rng()?).map_err(refused)?;
+            if !unsigned.body.inputs().iter().any(|input| old.contains(input)) {
+                note(
+                    "no coin of the payment that is given up is there to be spent: both can be paid, if it still can be",
+                );
+            }
+            unsigned
+        }
+        None => ready.wallet.prepare(&order, &mut system_rng()?).map_err(refused)?,
+    };
     let proposal = propose(&ready.node, ready.wallet.book(), ready.wallet.watch(), &unsigned, cosigners)?;
     ready.wallet.speak_for(&proposal)?;
     write(&args.out, &proposal)?;
