@@ -54,8 +54,8 @@ fn main() {
         let draft = bench.live.draft(bench.key, time).unwrap();
         let block = genesis::forge(draft, &mut Box::new(Batch::new(Backend::detect())));
         accepted.push(timed(|| bench.accept(&block)));
-        empty.push(timed(|| bench.live.empty_draft(bench.key, time).unwrap()));
         let time = Timestamp(time.0 + 1);
+        empty.push(timed(|| bench.live.empty_draft(bench.key, time).unwrap()));
         full.push(timed(|| bench.live.draft(bench.key, time).unwrap()));
         bench.submit(payments.by_ref().take(block.transactions.len()));
     }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::thread;
 
 use bloom_consensus::difficulty::next_difficulty;
 use bloom_consensus::merkle;
@@ -16,7 +15,7 @@ use bloom_kernel::{Backend, Solo};
 
 use crate::branch;
 use crate::error::{DraftError, StoreError};
-use crate::examiner::Examiner;
+use crate::examiner::{Examiner, side_by_side};
 use crate::failpoints::kill_point;
 use crate::ledger::{Branch, Ledger};
 use crate::prune::{Keep, Pruning};
@@ -389,13 +388,9 @@ impl Chain {
     ) -> Result<(Draft, Amount), DraftError> {
         let parent = self.tip.as_parent();
         let mut template = Template::child(&parent, MerkleRoot([0; 32]), timestamp, self.next_difficulty()?);
-        let (root, fees) = thread::scope(|scope| {
-            let root = || merkle::root(&coinbase.id(), transactions.iter().map(Transaction::wtxid));
-            let other = thread::Builder::new().spawn_scoped(scope, root);
-            let contents = Contents { template: &template, coinbase: &coinbase, transactions: &transactions };
-            let fees = self.check_contents(contents);
-            (other.map_or_else(|_| root(), |other| other.join().expect("hashing does not panic")), fees)
-        });
+        let contents = Contents { template: &template, coinbase: &coinbase, transactions: &transactions };
+        let root = || merkle::root(&coinbase.id(), transactions.iter().map(Transaction::wtxid));
+        let (root, fees) = side_by_side(&transactions, root, || self.check_contents(contents));
         template.merkle_root = root;
         Ok((Draft::of(template, coinbase, transactions), fees?))
     }

@@ -107,13 +107,8 @@ impl Examiner {
         coins: &V,
     ) -> Result<Amount, CheckError<V::Error>> {
         let this = &*self;
-        let (isolated, spending) = thread::scope(|scope| {
-            let isolated = thread::Builder::new().spawn_scoped(scope, || this.check_each(contents));
-            let spending = utxo::spend(contents, coins);
-            // Where the system has no more threads to give, this one does it.
-            let isolated = isolated.map(|thread| thread.join().expect("a check does not panic"));
-            (isolated.unwrap_or_else(|_| this.check_each(contents)), spending)
-        });
+        let isolated = || this.check_each(contents);
+        let (isolated, spending) = side_by_side(contents.transactions, isolated, || utxo::spend(contents, coins));
         isolated?;
         let spending = spending?;
         self.check_all_signatures(&spending)?;
@@ -175,6 +170,25 @@ impl Examiner {
         });
         failures.into_iter().min_by_key(|(at, _)| *at).map_or(Ok(()), Err)
     }
+}
+
+/// Two kinds of work on a body, the first on a thread of its own if there is so much to do that its start is worth it.
+pub(crate) fn side_by_side<A: Send, B>(
+    transactions: &[Transaction],
+    other: impl Fn() -> A + Sync,
+    own: impl FnOnce() -> B,
+) -> (A, B) {
+    const WORTH_A_THREAD: usize = 256;
+    if transactions.len() < WORTH_A_THREAD {
+        return (other(), own());
+    }
+    thread::scope(|scope| {
+        let started = thread::Builder::new().spawn_scoped(scope, &other);
+        let own = own();
+        // Where the system has no more threads to give, this one does it.
+        let other = started.map_or_else(|_| other(), |thread| thread.join().expect("work on a body does not panic"));
+        (other, own)
+    })
 }
 
 #[cfg(test)]
