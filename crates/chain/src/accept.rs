@@ -101,6 +101,15 @@ impl Chain {
         self.take(Arrival { hash: block.hash(), block, source, now: Some(now), proven: false })
     }
 
+    /// As [`Chain::accept`], for a block whose attempt the caller has re-run already and found as claimed, by
+    /// [`bloom_consensus::proof`].
+    ///
+    /// # Errors
+    /// [`AcceptError`], as [`Chain::accept`].
+    pub fn accept_proven(&mut self, block: &Block, source: u64, now: Timestamp) -> Result<Accepted, AcceptError> {
+        self.take(Arrival { hash: block.hash(), block, source, now: Some(now), proven: true })
+    }
+
     /// As [`Chain::accept`].
     pub(crate) fn take(&mut self, arrival: Arrival<'_>) -> Result<Accepted, AcceptError> {
         let outcome = match self.take_one(arrival) {

@@ -147,6 +147,19 @@ pub struct CoinsState {
     pub burnt: Amount,
 }
 
+/// What is known of a block that was filed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its header.
+    pub header: Header,
+    /// The work of its branch up to it.
+    pub work: Work,
+    /// It or an ancestor is invalid, for good.
+    pub condemned: bool,
+    /// It or an ancestor is marked by [`Chain::invalidate`].
+    pub shunned: bool,
+}
+
 /// All blocks known, which of them are the chain, and what is unspent at its tip.
 pub struct Chain {
     pub(crate) ledger: Ledger,
@@ -284,6 +297,28 @@ impl Chain {
     #[must_use]
     pub fn ancestors(&self) -> Branch<'_> {
         self.ledger.branch(self.tip.hash, self.tip.height)
+    }
+
+    /// The ancestors of a child of a block on any branch; `None` if that block is unknown.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn ancestors_of(&self, parent: &BlockHash) -> Result<Option<Branch<'_>>, StoreError> {
+        Ok(self.ledger.entry(parent)?.map(|entry| self.ledger.branch(*parent, entry.height())))
+    }
+
+    /// What is known of a block on any branch.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn known(&self, hash: &BlockHash) -> Result<Option<Known>, StoreError> {
+        let known = |entry: Entry| Known {
+            header: entry.header,
+            work: entry.work,
+            condemned: entry.condemned,
+            shunned: entry.is_marked(),
+        };
+        Ok(self.ledger.entry(hash)?.map(known))
     }
 
     /// The header of a block on any branch, condemned ones included.
@@ -444,6 +479,12 @@ impl Chain {
     #[must_use]
     pub fn waiting(&self) -> (usize, usize) {
         (self.orphans.len(), self.set_aside.len())
+    }
+
+    /// From now on this many blocks are one commit, as [`Options::blocks_per_commit`]. What is not durable yet stays so
+    /// until the next commit.
+    pub fn set_blocks_per_commit(&mut self, blocks: usize) {
+        self.blocks_per_commit = blocks.max(1);
     }
 
     /// Makes everything accepted so far durable. Needed only with [`Options::blocks_per_commit`] above 1.

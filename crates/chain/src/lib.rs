@@ -34,7 +34,7 @@ mod waiting;
 pub use accept::{Accepted, Followed, Outcome};
 pub use archive::{ArchiveError, ArchiveReader, ArchiveWriter, Heading};
 pub use branch::Switch;
-pub use chain::{Chain, CoinsState, Leaf, LeafStatus, Options, TemplateFacts, Tip};
+pub use chain::{Chain, CoinsState, Known, Leaf, LeafStatus, Options, TemplateFacts, Tip};
 pub use error::{AcceptError, DraftError, StoreError, VerifyError};
 pub use fee_rate::{FeeRate, FeeRateError};
 pub use ledger::Branch;

@@ -97,6 +97,24 @@ impl LiveChain {
     /// [`AcceptError`].
     pub fn accept(&mut self, block: &Block, source: u64, now: Timestamp) -> Result<Accepted, AcceptError> {
         let accepted = self.chain.accept(block, source, now);
+        self.follow(accepted, block, now)
+    }
+
+    /// Takes a block as [`Chain::accept_proven`] does; the mempool follows the tip.
+    ///
+    /// # Errors
+    /// [`AcceptError`].
+    pub fn accept_proven(&mut self, block: &Block, source: u64, now: Timestamp) -> Result<Accepted, AcceptError> {
+        let accepted = self.chain.accept_proven(block, source, now);
+        self.follow(accepted, block, now)
+    }
+
+    fn follow(
+        &mut self,
+        accepted: Result<Accepted, AcceptError>,
+        block: &Block,
+        now: Timestamp,
+    ) -> Result<Accepted, AcceptError> {
         if let Err(AcceptError::Store(error)) = accepted {
             return Err(error.into());
         }
@@ -200,6 +218,19 @@ impl LiveChain {
     pub fn empty_draft(&mut self, payout: OutputKey, timestamp: Timestamp) -> Result<Draft, DraftError> {
         let coinbase = self.coinbase(payout, Amount::ZERO)?;
         Ok(self.chain.make_draft(timestamp, coinbase, Vec::new())?.0)
+    }
+
+    /// As [`Chain::set_blocks_per_commit`].
+    pub fn set_blocks_per_commit(&mut self, blocks: usize) {
+        self.chain.set_blocks_per_commit(blocks);
+    }
+
+    /// As [`Chain::flush`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        self.chain.flush()
     }
 
     /// Makes what waits durable, where there is a directory and something changed.

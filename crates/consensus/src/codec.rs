@@ -61,15 +61,21 @@ pub enum DecodeError {
 }
 
 /// The bytes not read yet.
-pub(crate) struct Reader<'a>(&'a [u8]);
+#[derive(Clone, Debug)]
+pub struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    /// All of them.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
     /// The next `N` bytes.
-    pub(crate) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError::Truncated`].
+    pub fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
         let cut = DecodeError::Truncated { what, got: self.0.len(), expected: N };
         let (head, rest) = self.0.split_first_chunk().ok_or(cut)?;
         self.0 = rest;
@@ -77,24 +83,38 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `length` bytes.
-    pub(crate) fn bytes(&mut self, what: &'static str, length: usize) -> Result<&'a [u8], DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError::Truncated`].
+    pub fn bytes(&mut self, what: &'static str, length: usize) -> Result<&'a [u8], DecodeError> {
         let cut = DecodeError::Truncated { what, got: self.0.len(), expected: length };
         let (head, rest) = self.0.split_at_checked(length).ok_or(cut)?;
         self.0 = rest;
         Ok(head)
     }
 
-    pub(crate) fn u32(&mut self, what: &'static str) -> Result<u32, DecodeError> {
+    /// A number of four bytes.
+    ///
+    /// # Errors
+    /// [`DecodeError::Truncated`].
+    pub fn u32(&mut self, what: &'static str) -> Result<u32, DecodeError> {
         Ok(u32::from_le_bytes(self.array(what)?))
     }
 
-    pub(crate) fn u64(&mut self, what: &'static str) -> Result<u64, DecodeError> {
+    /// A number of eight bytes.
+    ///
+    /// # Errors
+    /// [`DecodeError::Truncated`].
+    pub fn u64(&mut self, what: &'static str) -> Result<u64, DecodeError> {
         Ok(u64::from_le_bytes(self.array(what)?))
     }
 
     /// A count of items that take at least `item_bytes` each: never more than the bytes left can hold, so that what is
     /// allocated for it is bounded by what was sent.
-    pub(crate) fn count(&mut self, what: &'static str, item_bytes: usize) -> Result<usize, DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError::CountBeyondBytes`].
+    pub fn count(&mut self, what: &'static str, item_bytes: usize) -> Result<usize, DecodeError> {
         let got = self.u32(what)?;
         let most = self.0.len().checked_div(item_bytes).expect("items have bytes");
         let count = usize::try_from(got).unwrap_or(usize::MAX);
@@ -105,7 +125,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The version, which is 1.
-    pub(crate) fn version(&mut self, what: &'static str) -> Result<(), DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError::Version`].
+    pub fn version(&mut self, what: &'static str) -> Result<(), DecodeError> {
         let got = self.u32(what)?;
         if got != crate::constants::VERSION {
             return Err(DecodeError::Version { what, got });
@@ -114,7 +137,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Ends the reading of `what`.
-    pub(crate) fn finish(self, what: &'static str) -> Result<(), DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError::TrailingBytes`].
+    pub fn finish(self, what: &'static str) -> Result<(), DecodeError> {
         if !self.0.is_empty() {
             return Err(DecodeError::TrailingBytes { what, got: self.0.len() });
         }
@@ -123,6 +149,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A count on the wire.
-pub(crate) fn count_bytes(count: usize) -> [u8; 4] {
+#[must_use]
+pub fn count_bytes(count: usize) -> [u8; 4] {
     u32::try_from(count).expect("2³² parts of a block do not fit in memory").to_le_bytes()
 }

@@ -79,7 +79,8 @@ impl Coinbase {
         Ok(coinbase)
     }
 
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    /// Appends the encoding.
+    pub fn write(&self, out: &mut Vec<u8>) {
         out.extend(VERSION.to_le_bytes());
         out.extend(self.height.0.to_le_bytes());
         out.extend(count_bytes(self.data.len()));
@@ -87,7 +88,11 @@ impl Coinbase {
         write_outputs(out, &self.outputs);
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    /// Reads one from what follows in a longer encoding.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         reader.version("coinbase")?;
         let height = Height(reader.u64("coinbase height")?);
         let length = reader.count("coinbase data", 1)?;

@@ -133,7 +133,11 @@ impl Header {
         Parent { hash: self.block_hash(), height: self.template.height }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    /// Reads one from what follows in a longer encoding.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let template = Template::read(reader)?;
         let seal: [u8; SEAL_BYTES] = reader.array("header seal")?;
         Ok(Self { template, seal: Seal::from_bytes(&seal) })

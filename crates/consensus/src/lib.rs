@@ -20,7 +20,7 @@
 pub mod address;
 mod amount;
 mod block;
-mod codec;
+pub mod codec;
 mod coinbase;
 pub mod constants;
 pub mod difficulty;

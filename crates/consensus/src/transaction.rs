@@ -108,7 +108,11 @@ impl Output {
         Self::read(&mut reader).expect("40 bytes are an output")
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    /// Reads one from what follows in a longer encoding.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let amount = Amount::from_units(reader.u64("output amount")?);
         Ok(Self { amount, key: OutputKey(reader.array("output key")?) })
     }
@@ -298,12 +302,17 @@ impl Transaction {
         Ok(transaction)
     }
 
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    /// Appends the encoding.
+    pub fn write(&self, out: &mut Vec<u8>) {
         self.0.body.write(out);
         out.extend(self.0.signatures.as_flattened());
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    /// Reads one from what follows in a longer encoding.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let body = Body::read(reader)?;
         let signatures = (0..body.inputs.len()).map(|_| reader.array("signature")).collect::<Result<_, _>>()?;
         Ok(Self::new(body, signatures)?)

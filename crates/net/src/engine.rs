@@ -1,0 +1,178 @@
+//! The node's behaviour: events and the time in, actions out.
+
+use std::time::Duration;
+
+use bloom_chain::{AcceptError, Accepted, AdmitError, Admitted, LiveChain};
+use bloom_consensus::{Block, Transaction};
+use bloom_kernel::Backend;
+
+use crate::config::Config;
+use crate::event::{Action, AnswerId, ConnId, Event, Now};
+use crate::fault::Fault;
+use crate::hub::{Hub, Purpose};
+use crate::peers::Manager;
+use crate::relay::{BlockRelay, TransactionRelay};
+use crate::sync::CatchUp;
+use crate::wire::{Note, Request};
+
+/// A node without its sockets, clocks and threads. It owns the chain.
+pub struct Engine {
+    hub: Hub,
+    manager: Manager,
+    catch_up: CatchUp,
+    blocks: BlockRelay,
+    transactions: TransactionRelay,
+}
+
+impl Engine {
+    /// A node on a chain. The same seed, configuration and events give the same actions.
+    #[must_use]
+    pub fn new(chain: LiveChain, config: Config, backend: Backend, seed: u64) -> Self {
+        Self {
+            hub: Hub::new(chain, config, backend, seed),
+            manager: Manager::default(),
+            catch_up: CatchUp::default(),
+            blocks: BlockRelay::default(),
+            transactions: TransactionRelay::default(),
+        }
+    }
+
+    /// The chain and what waits for it.
+    #[must_use]
+    pub fn chain(&self) -> &LiveChain {
+        &self.hub.chain
+    }
+
+    /// The chain, for what changes neither tip nor mempool: drafts, saving.
+    pub fn chain_mut(&mut self) -> &mut LiveChain {
+        &mut self.hub.chain
+    }
+
+    /// Takes in what happened; yields what is to be done.
+    pub fn handle(&mut self, event: Event, now: Now) -> Vec<Action> {
+        self.hub.now = now;
+        self.dispatch(event);
+        self.settle()
+    }
+
+    /// When it wants to be woken at the latest, in time since it began; it may be past.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Duration> {
+        let parts = [
+            self.manager.next_wake(),
+            self.catch_up.next_wake(),
+            self.blocks.next_wake(),
+            self.transactions.next_wake(),
+        ];
+        parts.into_iter().flatten().min()
+    }
+
+    /// Takes a block of one's own; when this returns it is durable, and the actions announce it.
+    ///
+    /// # Errors
+    /// [`AcceptError`].
+    pub fn submit_block(&mut self, block: &Block, now: Now) -> (Result<Accepted, AcceptError>, Vec<Action>) {
+        self.hub.now = now;
+        let accepted = self.hub.accept(block, None, false);
+        (accepted, self.settle())
+    }
+
+    /// Takes a transaction of one's own; the actions announce it.
+    ///
+    /// # Errors
+    /// [`AdmitError`].
+    pub fn submit(&mut self, transaction: Transaction, now: Now) -> (Result<Admitted, AdmitError>, Vec<Action>) {
+        self.hub.now = now;
+        let admitted = self.hub.submit(transaction, None);
+        (admitted, self.settle())
+    }
+
+    fn dispatch(&mut self, event: Event) {
+        let hub = &mut self.hub;
+        match event {
+            Event::Connected { peer, address, identity, direction } => {
+                self.manager.connected(hub, peer, address, identity, direction);
+            }
+            Event::Disconnected { peer } => self.manager.disconnected(hub, peer),
+            Event::DialFailed { address } => self.manager.dial_failed(hub, address),
+            Event::Found { addresses, finder } => self.manager.found(hub, &addresses, finder),
+            Event::RoundTrip { peer, time } => {
+                if let Some(peer) = hub.peers.get_mut(peer) {
+                    peer.round_trip = Some(peer.round_trip.map_or(time, |best| best.min(time)));
+                }
+            }
+            Event::Malformed { peer, error } => hub.blame(peer, Fault::Malformed(error)),
+            Event::Proven { job, first_false } => self.catch_up.proven(hub, job, first_false),
+            Event::Note { peer, note } => self.note(peer, note),
+            Event::Request { peer, id, request } => self.request(peer, id, request),
+            Event::Response { peer, id, response } => {
+                let Some(asked) = hub.asked.remove(&id).filter(|asked| asked.peer == peer) else { return };
+                match asked.purpose {
+                    Purpose::Hello | Purpose::Addresses => self.manager.response(hub, peer, response),
+                    Purpose::CatchUp => self.catch_up.response(hub, peer, id, response),
+                    Purpose::Relay => self.blocks.response(hub, peer, id, response),
+                    Purpose::Transactions => self.transactions.response(hub, peer, id, response),
+                }
+            }
+            Event::Failed { peer, id, failure } => {
+                let Some(asked) = hub.asked.remove(&id).filter(|asked| asked.peer == peer) else { return };
+                match asked.purpose {
+                    Purpose::Hello | Purpose::Addresses => self.manager.failed(hub, peer, failure),
+                    Purpose::CatchUp => self.catch_up.failed(hub, peer, id, failure),
+                    Purpose::Relay => self.blocks.failed(hub, peer, id, failure),
+                    Purpose::Transactions => self.transactions.failed(hub, peer, id, failure),
+                }
+            }
+            Event::Wake => {
+                self.manager.wake(hub);
+                self.catch_up.wake(hub);
+                self.blocks.wake(hub);
+                self.transactions.wake(hub);
+            }
+        }
+    }
+
+    /// A note of a peer that was let in and is within its budget.
+    fn note(&mut self, peer: ConnId, note: Note) {
+        let hub = &mut self.hub;
+        if !hub.charge(peer, note.encoded_len()) {
+            return;
+        }
+        match note {
+            Note::Addresses(addresses) => self.manager.addresses_told(hub, peer, &addresses),
+            Note::Transactions(wtxids) => self.transactions.announced(hub, &self.catch_up, peer, &wtxids),
+            Note::Blocks(_) | Note::Compact(_) | Note::PushBlocks(_) => {
+                self.blocks.note(hub, &mut self.catch_up, peer, note);
+            }
+        }
+    }
+
+    fn request(&mut self, peer: ConnId, id: AnswerId, request: Request) {
+        let hub = &mut self.hub;
+        if let Request::Hello(hello) = request {
+            return self.manager.hello(hub, peer, id, hello);
+        }
+        if !hub.charge(peer, request.encoded_len()) {
+            return;
+        }
+        match request {
+            Request::Hello(_) => {}
+            Request::Addresses => self.manager.addresses_asked(hub, peer, id),
+            Request::Headers { .. } | Request::Blocks { .. } => self.catch_up.serve(hub, peer, id, request),
+            Request::Compact { .. } | Request::BlockTransactions { .. } => self.blocks.serve(hub, peer, id, request),
+            Request::Transactions { wtxids } => self.transactions.serve(hub, peer, id, &wtxids),
+        }
+    }
+
+    /// Tells every part what happened in the others, until nothing more does; yields what is to be done.
+    fn settle(&mut self) -> Vec<Action> {
+        let hub = &mut self.hub;
+        while let Some(happening) = hub.happened.pop_front() {
+            self.manager.happened(hub, &happening);
+            self.catch_up.happened(hub, &happening);
+            self.blocks.happened(hub, &self.catch_up, &happening);
+            self.transactions.happened(hub, &happening);
+        }
+        hub.take_actions()
+    }
+}

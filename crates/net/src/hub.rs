@@ -1,0 +1,203 @@
+//! What the parts of an engine share: the chain, the peers, the time, randomness, and the actions to come.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bloom_chain::{AcceptError, Accepted, AdmitError, Admitted, LiveChain, Outcome, StoreError};
+use bloom_consensus::{Block, BlockHash, Transaction};
+use bloom_kernel::{Backend, Solo};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use crate::config::Config;
+use crate::event::{Action, AnswerId, ConnId, JobId, Now, Report, RequestId};
+use crate::peers::Peers;
+use crate::wire::{Note, Request, Response};
+
+/// What a request was made for, so that its answer finds the part that asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be let in.
+    Hello,
+    /// Headers or whole blocks, to catch up.
+    CatchUp,
+    /// A new block, or parts of it.
+    Relay,
+    /// Transactions that were announced.
+    Transactions,
+    /// Addresses.
+    Addresses,
+}
+
+/// A request without an answer yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) peer: ConnId,
+    pub(crate) purpose: Purpose,
+}
+
+/// What happened in one part that others act on.
+#[derive(Clone, Debug)]
+pub(crate) enum Happening {
+    /// A peer was let in: hellos were exchanged.
+    Joined(ConnId),
+    /// A peer that had been let in is gone.
+    Left(ConnId),
+    /// The chain has a new tip.
+    Tip {
+        /// The tip before.
+        old: BlockHash,
+        /// The blocks that are on the chain now and were not, the new tip last.
+        connected: Vec<BlockHash>,
+        /// The blocks that were on the chain, the old tip first.
+        disconnected: Vec<BlockHash>,
+        /// Who sent the last of them; none if it was made here.
+        source: Option<ConnId>,
+    },
+    /// A transaction waits that did not.
+    Transaction {
+        /// It.
+        transaction: Transaction,
+        /// Who sent it; none if it was made here.
+        source: Option<ConnId>,
+    },
+}
+
+/// The source that the chain knows a block of one's own by; peers are one above their connection's number.
+const MYSELF: u64 = 0;
+
+pub(crate) struct Hub {
+    pub(crate) chain: LiveChain,
+    pub(crate) config: Config,
+    pub(crate) peers: Peers,
+    pub(crate) now: Now,
+    pub(crate) random: ChaCha8Rng,
+    /// For single proofs; many at once are an [`Action::Prove`].
+    pub(crate) solo: Solo,
+    /// Requests without an answer.
+    pub(crate) asked: BTreeMap<RequestId, Asked>,
+    pub(crate) happened: VecDeque<Happening>,
+    actions: Vec<Action>,
+    requests: u64,
+    jobs: u64,
+}
+
+impl Hub {
+    pub(crate) fn new(chain: LiveChain, config: Config, backend: Backend, seed: u64) -> Self {
+        Self {
+            chain,
+            config,
+            peers: Peers::default(),
+            now: Now::default(),
+            random: ChaCha8Rng::seed_from_u64(seed),
+            solo: Solo::new(backend),
+            asked: BTreeMap::new(),
+            happened: VecDeque::new(),
+            actions: Vec::new(),
+            requests: 0,
+            jobs: 0,
+        }
+    }
+
+    pub(crate) fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    pub(crate) fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    pub(crate) fn tell(&mut self, report: Report) {
+        self.act(Action::Tell(report));
+    }
+
+    /// Sends one note to each of these peers.
+    pub(crate) fn send(&mut self, peers: impl IntoIterator<Item = ConnId>, note: Note) {
+        let note = Arc::new(note);
+        for peer in peers {
+            self.act(Action::Send { peer, note: Arc::clone(&note) });
+        }
+    }
+
+    pub(crate) fn ask(&mut self, peer: ConnId, purpose: Purpose, request: Request, timeout: Duration) -> RequestId {
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        self.asked.insert(id, Asked { peer, purpose });
+        self.act(Action::Ask { peer, id, request, timeout });
+        id
+    }
+
+    pub(crate) fn answer(&mut self, peer: ConnId, id: AnswerId, response: Response) {
+        self.act(Action::Answer { peer, id, response });
+    }
+
+    /// Has proofs checked elsewhere.
+    pub(crate) fn prove(&mut self, headers: Vec<bloom_consensus::Header>) -> JobId {
+        self.jobs += 1;
+        let job = JobId(self.jobs);
+        self.act(Action::Prove { job, headers });
+        job
+    }
+
+    /// Hands the chain a block; what becomes of the tip is told to all parts. `proven` says that the block's own header had
+    /// its proof checked.
+    pub(crate) fn accept(
+        &mut self,
+        block: &Block,
+        source: Option<ConnId>,
+        proven: bool,
+    ) -> Result<Accepted, AcceptError> {
+        let old = self.chain.chain().tip().hash;
+        let number = source.map_or(MYSELF, |peer| peer.0.saturating_add(1));
+        let accepted = if proven {
+            self.chain.accept_proven(block, number, self.now.unix)
+        } else {
+            self.chain.accept(block, number, self.now.unix)
+        };
+        if let Ok(accepted) = &accepted {
+            let followed =
+                accepted.followed.iter().filter_map(|followed| Some((followed.hash, followed.result.as_ref().ok()?)));
+            let outcomes = std::iter::once((block.hash(), &accepted.outcome)).chain(followed);
+            self.follow(old, outcomes, source);
+        }
+        accepted
+    }
+
+    /// Tries blocks again that were ahead of the clock.
+    pub(crate) fn retry(&mut self) -> Result<(), StoreError> {
+        let old = self.chain.chain().tip().hash;
+        let followed = self.chain.retry(self.now.unix)?;
+        let outcomes = followed.iter().filter_map(|followed| Some((followed.hash, followed.result.as_ref().ok()?)));
+        self.follow(old, outcomes, None);
+        Ok(())
+    }
+
+    /// Tells of each step of the tip.
+    fn follow<'a>(
+        &mut self,
+        mut old: BlockHash,
+        outcomes: impl Iterator<Item = (BlockHash, &'a Outcome)>,
+        source: Option<ConnId>,
+    ) {
+        for (hash, outcome) in outcomes {
+            let (connected, disconnected) = match outcome {
+                Outcome::Extended => (vec![hash], Vec::new()),
+                Outcome::Reorganised { disconnected, connected } => (connected.clone(), disconnected.clone()),
+                Outcome::SideBranch | Outcome::Orphan | Outcome::SetAside { .. } | Outcome::Known => continue,
+            };
+            let new = connected.last().copied().unwrap_or(old);
+            self.happened.push_back(Happening::Tip { old, connected, disconnected, source });
+            old = new;
+        }
+    }
+
+    /// Hands the mempool a transaction; that it waits now is told to all parts.
+    pub(crate) fn submit(&mut self, transaction: Transaction, source: Option<ConnId>) -> Result<Admitted, AdmitError> {
+        let admitted = self.chain.submit(transaction.clone(), self.now.unix)?;
+        if !admitted.known {
+            self.happened.push_back(Happening::Transaction { transaction, source });
+        }
+        Ok(admitted)
+    }
+}
