@@ -128,7 +128,7 @@ pub(crate) fn write_outputs(out: &mut Vec<u8>, outputs: &[Output]) {
 
 pub(crate) fn read_outputs(reader: &mut Reader<'_>) -> Result<Vec<Output>, DecodeError> {
     let count = reader.count("output", OUTPUT_BYTES)?;
-    (0..count).map(|_| Output::read(reader)).collect()
+    read_exactly(count, || Output::read(reader))
 }
 
 /// What a transaction's signatures sign: all of it but themselves. At least one input and one output.
@@ -216,8 +216,9 @@ impl Body {
         let not_before = Height(reader.u64("not_before")?);
         let count = reader.count("input", OUTPOINT_BYTES)?;
         at_least_one_input(count)?;
-        let input = |_| Ok(Outpoint { txid: Txid(reader.array("input txid")?), index: reader.u32("input index")? });
-        let inputs = (0..count).map(input).collect::<Result<_, DecodeError>>()?;
+        let inputs = read_exactly(count, || {
+            Ok(Outpoint { txid: Txid(reader.array("input txid")?), index: reader.u32("input index")? })
+        })?;
         let outputs = read_outputs(reader)?;
         Ok(Self::new(not_before, inputs, outputs)?)
     }
@@ -314,9 +315,18 @@ impl Transaction {
     /// [`DecodeError`].
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let body = Body::read(reader)?;
-        let signatures = (0..body.inputs.len()).map(|_| reader.array("signature")).collect::<Result<_, _>>()?;
+        let signatures = read_exactly(body.inputs.len(), || reader.array("signature"))?;
         Ok(Self::new(body, signatures)?)
     }
+}
+
+/// As many items as were counted, in memory for just those: a list that grows has room for four where there is one.
+fn read_exactly<T>(count: usize, mut item: impl FnMut() -> Result<T, DecodeError>) -> Result<Vec<T>, DecodeError> {
+    let mut list = Vec::with_capacity(count);
+    for _ in 0..count {
+        list.push(item()?);
+    }
+    Ok(list)
 }
 
 // n, m ≥ 1 (law §7).

@@ -2,6 +2,10 @@
 //! allocated than a small multiple of what was sent.
 
 mod codec;
+mod frame;
+mod parts;
+#[cfg(test)]
+mod tests;
 
 use bloom_consensus::constants::{MAX_BLOCK_BYTES, MIN_TRANSACTION_BYTES};
 use bloom_consensus::{
@@ -10,6 +14,10 @@ use bloom_consensus::{
 use thiserror::Error;
 
 use crate::address::PeerAddr;
+
+pub use frame::{
+    ADDRESS_BYTES, FRAME_HEADER_BYTES, FrameHeader, MAX_GOODBYE_BYTES, MAX_HELLO_BYTES, Protocol, body_bound,
+};
 
 /// Most hashes in a locator: 10 in a row, then doubling steps back, reach 2⁶⁴ blocks with 74.
 pub const MAX_LOCATOR: usize = 80;
@@ -75,7 +83,7 @@ pub enum WireError {
 /// The first thing said, by both: who dialled asks with it, the other answers with its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// [`WIRE_VERSION`] or later.
+    /// [`WIRE_VERSION`] or later. A hello has the same layout in all versions.
     pub version: u32,
     /// Of another network: goodbye.
     pub network_id: NetworkId,
