@@ -22,4 +22,4 @@ pub use address::{NetGroup, PeerAddr};
 pub use config::Config;
 pub use engine::Engine;
 pub use event::{Action, Event, Now};
-pub use fault::Fault;
+pub use fault::{BAN_SCORE, Fault};

@@ -126,29 +126,32 @@ fn too_long<T: Debug>(decoded: Result<T, WireError>, what: &str, got: usize, mos
     }
 }
 
+/// A message with a list of so many.
+type Make<'a, T> = &'a dyn Fn(usize) -> T;
+
 /// Lists at their bound are messages that the frame's bound leaves room for, exactly; one more is refused.
 #[test]
 fn every_list_ends_at_its_bound() {
     let header = sample(values::header());
     let address = sample(values::known_address());
-    let notes: [(fn(usize, Header, KnownAddress) -> Note, &str, usize); 3] = [
-        (|n, header, _| Note::Blocks(vec![header; n]), "header", MAX_ANNOUNCED),
-        (|n, _, _| Note::Transactions(vec![Wtxid([1; 32]); n]), "new transaction", MAX_TRANSACTIONS_ANNOUNCED),
-        (|n, _, address| Note::Addresses(vec![address; n]), "address", MAX_ADDRESSES_TOLD),
+    let notes: [(Make<'_, Note>, &str, usize); 3] = [
+        (&|n| Note::Blocks(vec![header; n]), "header", MAX_ANNOUNCED),
+        (&|n| Note::Transactions(vec![Wtxid([1; 32]); n]), "new transaction", MAX_TRANSACTIONS_ANNOUNCED),
+        (&|n| Note::Addresses(vec![address; n]), "address", MAX_ADDRESSES_TOLD),
     ];
     for (note, what, most) in notes {
-        let frame = note(most, header, address).encode();
+        let frame = note(most).encode();
         let (kind, body) = split(&frame, &[Protocol::Note]);
         assert_eq!(Ok(body.len()), body_bound(Protocol::Note, kind));
-        assert_eq!(Note::decode(kind, body), Ok(note(most, header, address)));
-        let more = note(most + 1, header, address).encode();
+        assert_eq!(Note::decode(kind, body), Ok(note(most)));
+        let more = note(most + 1).encode();
         too_long(Note::decode(kind, &more[FRAME_HEADER_BYTES..]), what, most + 1, most);
-        let none = note(0, header, address).encode();
+        let none = note(0).encode();
         assert!(matches!(Note::decode(kind, &none[FRAME_HEADER_BYTES..]), Err(WireError::Value { .. })));
     }
 
     let hash = BlockHash([2; 32]);
-    let requests: [(&dyn Fn(usize) -> Request, &str, usize); 4] = [
+    let requests: [(Make<'_, Request>, &str, usize); 4] = [
         (&|n| Request::Headers { locator: vec![hash; n] }, "locator", MAX_LOCATOR),
         (&|n| Request::Blocks { hashes: vec![hash; n] }, "block hash", MAX_BLOCKS_ASKED),
         (&|n| Request::Transactions { wtxids: vec![Wtxid([3; 32]); n] }, "wtxid", MAX_TRANSACTIONS_ASKED),
@@ -167,7 +170,7 @@ fn every_list_ends_at_its_bound() {
         too_long(Request::decode(kind, &more[FRAME_HEADER_BYTES..]), what, most + 1, most);
     }
 
-    let responses: [(&dyn Fn(usize) -> Response, &str, usize); 2] = [
+    let responses: [(Make<'_, Response>, &str, usize); 2] = [
         (&|n| Response::Headers(vec![header; n]), "header", MAX_HEADERS),
         (&|n| Response::Addresses(vec![address; n]), "address", MAX_ADDRESSES),
     ];
