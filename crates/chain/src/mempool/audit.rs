@@ -101,13 +101,18 @@ impl Mempool {
         Ok(())
     }
 
-    /// The two orders and the memory, and that it is within its limit.
+    /// The two orders, the ids and the memory, and that it is within its limit.
     fn audit_indexes(&self) -> Result<(), Inconsistency> {
         let ranks = |score: fn(&MempoolEntry) -> super::entry::Score| -> BTreeSet<Rank> {
             self.graph.occupied().map(|(slot, entry)| Rank::new(score(entry), entry.sequence, slot)).collect()
         };
         demand(self.graph.best == ranks(|entry| entry.ancestors.score()), || "the order of mining".to_owned())?;
         demand(self.graph.worst == ranks(MempoolEntry::keep_score), || "the order of eviction".to_owned())?;
+        for entry in self.entries() {
+            let (txid, wtxid) = (entry.transaction.txid(), entry.transaction.wtxid());
+            let found = self.get_by_witness(&wtxid).map(|entry| entry.transaction.txid());
+            demand(found == Some(txid), || format!("{wtxid} leads to {found:?}, not to {txid}"))?;
+        }
         let bytes: usize = self.iter().map(|entry| memory(&entry.transaction)).sum();
         demand(bytes == self.bytes(), || format!("{bytes} bytes, not {}", self.bytes()))?;
         let most = self.limits.max_bytes;

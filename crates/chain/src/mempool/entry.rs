@@ -2,7 +2,7 @@
 
 use std::mem::size_of;
 
-use bloom_consensus::{Amount, Height, Outpoint, Timestamp, Transaction, Txid};
+use bloom_consensus::{Amount, Height, Outpoint, Timestamp, Transaction, Txid, Wtxid};
 
 use crate::FeeRate;
 
@@ -155,7 +155,8 @@ pub(crate) fn memory(transaction: &Transaction) -> usize {
     let slot = size_of::<Option<MempoolEntry>>() * 3 / 2;
     let edges = 2 * HEAP + inputs * 2 * size_of::<Slot>();
     let by_txid = (size_of::<Txid>() + size_of::<Slot>() + 1) * 2;
+    let by_wtxid = (size_of::<Wtxid>() + size_of::<Slot>() + 1) * 2;
     let spenders = inputs * (size_of::<Outpoint>() + size_of::<Slot>() + 1) * 2;
     let ranks = 2 * 24 * 3 / 2;
-    shared + parts + slot + edges + by_txid + spenders + ranks
+    shared + parts + slot + edges + by_txid + by_wtxid + spenders + ranks
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use bloom_consensus::{Amount, Height, Outpoint, Timestamp, Transaction, Txid};
+use bloom_consensus::{Amount, Height, Outpoint, Timestamp, Transaction, Txid, Wtxid};
 
 use super::entry::{MempoolEntry, Score, Slot, Totals, memory};
 
@@ -47,6 +47,7 @@ pub(crate) struct Graph {
     slots: Vec<Option<MempoolEntry>>,
     free: Vec<Slot>,
     by_txid: HashMap<Txid, Slot>,
+    by_wtxid: HashMap<Wtxid, Slot>,
     spenders: HashMap<Outpoint, Slot>,
     pub(crate) best: BTreeSet<Rank>,
     pub(crate) worst: BTreeSet<Rank>,
@@ -70,6 +71,10 @@ impl Graph {
 
     pub(crate) fn slot(&self, txid: &Txid) -> Option<Slot> {
         self.by_txid.get(txid).copied()
+    }
+
+    pub(crate) fn slot_of_witness(&self, wtxid: &Wtxid) -> Option<Slot> {
+        self.by_wtxid.get(wtxid).copied()
     }
 
     pub(crate) fn spender(&self, outpoint: &Outpoint) -> Option<Slot> {
@@ -155,6 +160,7 @@ impl Graph {
             self.spenders.insert(*input, slot);
         }
         self.by_txid.insert(transaction.txid(), slot);
+        self.by_wtxid.insert(transaction.wtxid(), slot);
         self.memory += memory(&transaction);
         let bytes = u32::try_from(transaction.encoded_len()).expect("policy, or the block it was in, bounds it");
         let own = Totals { count: 1, bytes: bytes.into(), fees: fee };
@@ -236,6 +242,7 @@ impl Graph {
             self.spenders.remove(input);
         }
         self.by_txid.remove(&entry.transaction.txid());
+        self.by_wtxid.remove(&entry.transaction.wtxid());
         self.memory -= memory(&entry.transaction);
         self.free.push(slot);
         entry

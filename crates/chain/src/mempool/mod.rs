@@ -20,7 +20,7 @@ pub mod policy;
 mod replace;
 mod template;
 
-use bloom_consensus::{BlockHash, Height, Outpoint, Timestamp, Txid};
+use bloom_consensus::{BlockHash, Height, Outpoint, Timestamp, Txid, Wtxid};
 
 pub use admit::Admitted;
 pub(crate) use admit::Origin;
@@ -95,6 +95,22 @@ impl Mempool {
     #[must_use]
     pub fn contains(&self, txid: &Txid) -> bool {
         self.graph.slot(txid).is_some()
+    }
+
+    /// The transaction of this witness id: under these signatures and no others.
+    #[must_use]
+    pub fn get_by_witness(&self, wtxid: &Wtxid) -> Option<&MempoolEntry> {
+        Some(self.graph.at(self.graph.slot_of_witness(wtxid)?))
+    }
+
+    /// All that wait, in no order that means anything: it costs less than [`Mempool::iter`].
+    pub fn entries(&self) -> impl Iterator<Item = &MempoolEntry> {
+        self.graph.occupied().map(|(_, entry)| entry)
+    }
+
+    /// All that wait, by what each pays with all that it stands on, the best first.
+    pub fn best_first(&self) -> impl Iterator<Item = &MempoolEntry> {
+        self.graph.best.iter().rev().map(|rank| self.graph.at(rank.slot))
     }
 
     /// All that wait, each after those that it spends from.
