@@ -110,7 +110,7 @@ impl Engine {
                 match asked.purpose {
                     Purpose::Hello | Purpose::Addresses => self.manager.response(hub, peer, response),
                     Purpose::CatchUp => self.catch_up.response(hub, peer, id, response),
-                    Purpose::Relay => self.blocks.response(hub, peer, id, response),
+                    Purpose::Relay => self.blocks.response(hub, &mut self.catch_up, peer, id, response),
                     Purpose::Transactions => self.transactions.response(hub, peer, id, response),
                 }
             }
@@ -119,14 +119,14 @@ impl Engine {
                 match asked.purpose {
                     Purpose::Hello | Purpose::Addresses => self.manager.failed(hub, peer, failure),
                     Purpose::CatchUp => self.catch_up.failed(hub, peer, id, failure),
-                    Purpose::Relay => self.blocks.failed(hub, peer, id, failure),
+                    Purpose::Relay => self.blocks.failed(hub, &mut self.catch_up, peer, id, failure),
                     Purpose::Transactions => self.transactions.failed(hub, peer, id, failure),
                 }
             }
             Event::Wake => {
                 self.manager.wake(hub);
                 self.catch_up.wake(hub);
-                self.blocks.wake(hub);
+                self.blocks.wake(hub, &mut self.catch_up);
                 self.transactions.wake(hub);
             }
         }
@@ -170,7 +170,7 @@ impl Engine {
         while let Some(happening) = hub.happened.pop_front() {
             self.manager.happened(hub, &happening);
             self.catch_up.happened(hub, &happening);
-            self.blocks.happened(hub, &self.catch_up, &happening);
+            self.blocks.happened(hub, &mut self.catch_up, &happening);
             self.transactions.happened(hub, &happening);
         }
         hub.take_actions()

@@ -78,6 +78,8 @@ pub(crate) struct Hub {
     /// Requests without an answer.
     pub(crate) asked: BTreeMap<RequestId, Asked>,
     pub(crate) happened: VecDeque<Happening>,
+    /// Why the store failed, if it did: nothing is done any more then.
+    fault: Option<StoreError>,
     actions: Vec<Action>,
     requests: u64,
     jobs: u64,
@@ -94,10 +96,16 @@ impl Hub {
             solo: Solo::new(backend),
             asked: BTreeMap::new(),
             happened: VecDeque::new(),
+            fault: None,
             actions: Vec::new(),
             requests: 0,
             jobs: 0,
         }
+    }
+
+    /// The store failed: what is in memory can no longer be trusted.
+    pub(crate) fn fail(&mut self, error: StoreError) {
+        self.fault.get_or_insert(error);
     }
 
     pub(crate) fn act(&mut self, action: Action) {

@@ -58,6 +58,10 @@ impl Hub {
         true
     }
 
+    pub(crate) fn charge_answer(&mut self, _peer: ConnId, _bytes: usize) -> bool {
+        true
+    }
+
     /// Holds a fault against a peer: at 100 points it is disconnected and banned.
     pub(crate) fn blame(&mut self, _peer: ConnId, _fault: Fault) {}
 }

@@ -1,0 +1,205 @@
+//! Getting the body of a block whose proof is checked: from what waits, then what is missing, then the whole.
+
+use bloom_chain::{AcceptError, MempoolEntry, Outcome, StoreError};
+use bloom_consensus::{Block, BlockHash};
+
+use super::BlockRelay;
+use super::assembly::{ANSWER_WITHIN, Part, Pending, Step};
+use crate::event::{ConnId, RequestId};
+use crate::fault::Fault;
+use crate::hub::{Hub, Purpose};
+use crate::relay::compact::Partial;
+use crate::sync::CatchUp;
+use crate::wire::{CompactBlock, Response};
+
+impl BlockRelay {
+    /// Holds a compact copy, if there is one, against what waits, and asks for what is missing.
+    pub(super) fn begin(
+        &mut self,
+        hub: &mut Hub,
+        catch_up: &mut CatchUp,
+        hash: BlockHash,
+        peer: ConnId,
+        compact: Option<CompactBlock>,
+    ) -> Result<(), StoreError> {
+        if let Some(compact) = compact {
+            self.put_together(hub, hash, peer, compact)?;
+        }
+        self.go_on(hub, catch_up, hash)
+    }
+
+    /// What an assembly needs next, if it is still one; what had waited for it, if not.
+    pub(super) fn go_on(&mut self, hub: &mut Hub, catch_up: &mut CatchUp, hash: BlockHash) -> Result<(), StoreError> {
+        let Some(assembly) = self.assemblies.get_mut(&hash) else { return self.free_children(hub, catch_up, hash) };
+        assembly.due = None;
+        if assembly.pending.is_some() {
+            return Ok(());
+        }
+        match assembly.next(hub.now.elapsed) {
+            Step::Ask(peer, part) => {
+                let id = hub.ask(peer, Purpose::Relay, assembly.request(hash, part), ANSWER_WITHIN);
+                assembly.pending = Some(Pending { id, peer, part });
+                self.asked.insert(id, hash);
+                Ok(())
+            }
+            Step::Wait(until) => {
+                assembly.due = Some(until);
+                Ok(())
+            }
+            Step::GiveUp => {
+                let (header, first) = (assembly.header, assembly.first());
+                self.assemblies.remove(&hash);
+                if let Some(peer) = first {
+                    catch_up.announced(hub, peer, &[header]);
+                }
+                self.free_children(hub, catch_up, hash)
+            }
+        }
+    }
+
+    /// What was asked for by this number, unless that was given up meanwhile.
+    pub(super) fn answered(&mut self, id: RequestId) -> Option<(BlockHash, Part)> {
+        let hash = self.asked.remove(&id)?;
+        let pending = self.assemblies.get_mut(&hash)?.pending.take_if(|pending| pending.id == id)?;
+        Some((hash, pending.part))
+    }
+
+    pub(super) fn take_answer(
+        &mut self,
+        hub: &mut Hub,
+        peer: ConnId,
+        hash: BlockHash,
+        part: Part,
+        response: Response,
+    ) -> Result<(), StoreError> {
+        let now = hub.now.elapsed;
+        let Some(assembly) = self.assemblies.get_mut(&hash) else { return Ok(()) };
+        match (part, response) {
+            (Part::Compact, Response::Compact(compact)) if compact.header == assembly.header => {
+                assembly.failed(peer, Part::Compact);
+                return self.put_together(hub, hash, peer, *compact);
+            }
+            (Part::Missing, Response::Transactions(transactions)) => {
+                let Some(mut partial) = assembly.partial.take() else { return Ok(()) };
+                if partial.fill(transactions) {
+                    return self.finish(hub, hash, partial, None);
+                }
+                hub.blame(peer, Fault::WrongAnswer);
+                assembly.is_not_it();
+            }
+            (Part::Whole, Response::Blocks(blocks)) => return self.take_whole(hub, peer, hash, blocks),
+            (Part::Compact | Part::Missing, Response::NotFound) => assembly.not_yet(peer, part, now),
+            (_, Response::NotFound | Response::Busy) => assembly.failed(peer, part),
+            _ => {
+                hub.blame(peer, Fault::WrongAnswer);
+                assembly.failed(peer, part);
+            }
+        }
+        Ok(())
+    }
+
+    /// A block served whole: whoever serves it has had it judged, and answers for it.
+    fn take_whole(
+        &mut self,
+        hub: &mut Hub,
+        peer: ConnId,
+        hash: BlockHash,
+        blocks: Vec<Block>,
+    ) -> Result<(), StoreError> {
+        let Some(assembly) = self.assemblies.get_mut(&hash) else { return Ok(()) };
+        assembly.failed(peer, Part::Whole);
+        let mut blocks = blocks.into_iter();
+        match (blocks.next(), blocks.next()) {
+            (None, _) => {}
+            (Some(block), None) if block.header == assembly.header => {
+                if block.merkle_root() == block.header.template.merkle_root {
+                    return self.accept(hub, hash, block, Some(peer));
+                }
+                hub.blame(peer, Fault::InvalidBlock("its body is not its header's".to_owned()));
+            }
+            _ => hub.blame(peer, Fault::WrongAnswer),
+        }
+        Ok(())
+    }
+
+    /// One walk over what waits.
+    fn put_together(
+        &mut self,
+        hub: &mut Hub,
+        hash: BlockHash,
+        peer: ConnId,
+        compact: CompactBlock,
+    ) -> Result<(), StoreError> {
+        let Some(assembly) = self.assemblies.get_mut(&hash) else { return Ok(()) };
+        if !assembly.may_try_copy() {
+            return Ok(());
+        }
+        let waiting = hub.chain.mempool().entries().map(MempoolEntry::transaction);
+        let rivals = self.served.competing(compact.header.template.prev_hash);
+        let partial = Partial::new(compact, &hash, waiting.chain(rivals));
+        if partial.missing().is_empty() {
+            return self.finish(hub, hash, partial, None);
+        }
+        if assembly.partial.is_none() {
+            assembly.is_partial(partial, peer);
+        }
+        Ok(())
+    }
+
+    /// Nothing is missing any more: if it is the block, the chain gets it.
+    fn finish(
+        &mut self,
+        hub: &mut Hub,
+        hash: BlockHash,
+        partial: Partial,
+        whole_from: Option<ConnId>,
+    ) -> Result<(), StoreError> {
+        match partial.block() {
+            Some(block) => self.accept(hub, hash, block, whole_from),
+            None => {
+                if let Some(assembly) = self.assemblies.get_mut(&hash) {
+                    assembly.is_not_it();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands the chain a block whose root is its header's. Who served it whole answers for it.
+    fn accept(
+        &mut self,
+        hub: &mut Hub,
+        hash: BlockHash,
+        block: Block,
+        whole_from: Option<ConnId>,
+    ) -> Result<(), StoreError> {
+        let Some(assembly) = self.assemblies.remove(&hash) else { return Ok(()) };
+        let source = assembly.source;
+        match hub.accept(&block, Some(source), true) {
+            Ok(accepted) => match accepted.outcome {
+                Outcome::Extended | Outcome::Reorganised { .. } | Outcome::SideBranch => {
+                    self.served.keep(hash, block, &mut hub.random);
+                    self.brought(hub, source);
+                    self.announce_kept(hub, hash)?;
+                }
+                Outcome::SetAside { .. } => drop(self.early.insert(hash)),
+                Outcome::Orphan | Outcome::Known => {}
+            },
+            Err(AcceptError::Store(error)) => return Err(error),
+            Err(AcceptError::Refused { rejection, .. }) => {
+                if let Some(peer) = whole_from {
+                    hub.blame(peer, Fault::InvalidBlock(rejection.to_string()));
+                }
+            }
+            // An ancestor's fault, or the time's, or this node's, which has pruned.
+            Err(
+                AcceptError::InvalidBranch { .. }
+                | AcceptError::Condemned { .. }
+                | AcceptError::Pruned { .. }
+                | AcceptError::TooFarAhead { .. }
+                | AcceptError::NoRoom { .. },
+            ) => {}
+        }
+        Ok(())
+    }
+}

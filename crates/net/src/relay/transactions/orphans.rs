@@ -1,0 +1,95 @@
+//! Transactions that came before what they spend from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bloom_consensus::{Transaction, Txid, Wtxid};
+
+use crate::event::ConnId;
+
+/// Most that are kept.
+pub(crate) const MOST_ORPHANS: usize = 64;
+/// Most bytes of their encodings.
+pub(crate) const MOST_ORPHAN_BYTES: usize = 1 << 20;
+
+/// A transaction that waits for its parents.
+#[derive(Clone, Debug)]
+pub(crate) struct Orphan {
+    pub(crate) transaction: Transaction,
+    pub(crate) from: ConnId,
+    parents: BTreeSet<Txid>,
+    number: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Orphans {
+    kept: BTreeMap<Wtxid, Orphan>,
+    bytes: usize,
+    next: u64,
+}
+
+impl Orphans {
+    pub(crate) fn contains(&self, wtxid: &Wtxid) -> bool {
+        self.kept.contains_key(wtxid)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Keeps one. When there is no room, whoever takes most of it loses its oldest: nobody pushes out another's.
+    pub(crate) fn keep(&mut self, transaction: Transaction, parents: BTreeSet<Txid>, from: ConnId) {
+        let wtxid = transaction.wtxid();
+        if self.contains(&wtxid) {
+            return;
+        }
+        self.bytes += transaction.encoded_len();
+        let number = self.next;
+        self.next += 1;
+        self.kept.insert(wtxid, Orphan { transaction, from, parents, number });
+        while self.kept.len() > MOST_ORPHANS || self.bytes > MOST_ORPHAN_BYTES {
+            let Some(oldest) = self.oldest_of_the_greediest() else { break };
+            self.take(&oldest);
+        }
+    }
+
+    /// Those that wait for a transaction, taken out.
+    pub(crate) fn children_of(&mut self, parent: &Txid) -> Vec<Orphan> {
+        self.take_if(|orphan| orphan.parents.contains(parent))
+    }
+
+    /// All, taken out, the oldest first.
+    pub(crate) fn take_all(&mut self) -> Vec<Orphan> {
+        let mut all = self.take_if(|_| true);
+        all.sort_by_key(|orphan| orphan.number);
+        all
+    }
+
+    /// Forgets what a peer sent.
+    pub(crate) fn left(&mut self, peer: ConnId) {
+        self.take_if(|orphan| orphan.from == peer);
+    }
+
+    fn take_if(&mut self, is_meant: impl Fn(&Orphan) -> bool) -> Vec<Orphan> {
+        let meant = self.kept.iter().filter(|(_, orphan)| is_meant(orphan));
+        let meant: Vec<_> = meant.map(|(wtxid, _)| *wtxid).collect();
+        meant.iter().filter_map(|wtxid| self.take(wtxid)).collect()
+    }
+
+    fn take(&mut self, wtxid: &Wtxid) -> Option<Orphan> {
+        let orphan = self.kept.remove(wtxid)?;
+        self.bytes -= orphan.transaction.encoded_len();
+        Some(orphan)
+    }
+
+    fn oldest_of_the_greediest(&self) -> Option<Wtxid> {
+        let mut bytes: BTreeMap<ConnId, usize> = BTreeMap::new();
+        for orphan in self.kept.values() {
+            // Each counts as its share of the places too, whatever its length.
+            let weight = orphan.transaction.encoded_len().max(MOST_ORPHAN_BYTES / MOST_ORPHANS);
+            *bytes.entry(orphan.from).or_default() += weight;
+        }
+        let (greediest, _) = bytes.into_iter().max_by_key(|(_, bytes)| *bytes)?;
+        let theirs = self.kept.iter().filter(|(_, orphan)| orphan.from == greediest);
+        theirs.min_by_key(|(_, orphan)| orphan.number).map(|(wtxid, _)| *wtxid)
+    }
+}
