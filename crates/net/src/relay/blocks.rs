@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bloom_chain::StoreError;
-use bloom_consensus::{BlockHash, Header};
+use bloom_consensus::{BlockHash, Header, Transaction};
 
 use crate::event::{AnswerId, ConnId, Failure, RequestId};
 use crate::fault::Fault;
@@ -144,7 +144,7 @@ impl BlockRelay {
             Request::BlockTransactions { hash, positions } => {
                 let found = self.served.transactions(chain, &hash, &positions, &mut hub.random);
                 found.map(|found| {
-                    found.map(|list| (list.iter().map(|one| one.encoded_len()).sum(), Response::Transactions(list)))
+                    found.map(|list| (list.iter().map(Transaction::encoded_len).sum(), Response::Transactions(list)))
                 })
             }
             _ => return,

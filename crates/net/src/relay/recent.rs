@@ -49,7 +49,9 @@ mod tests {
         assert!((0..4).all(|one| recent.insert(one)));
         assert!(!recent.contains(&0));
         assert!((1..4).all(|one| recent.contains(&one) && !recent.insert(one)));
-        (0..1_000).for_each(|one| drop(recent.insert(one)));
+        for one in 0..1_000 {
+            recent.insert(one);
+        }
         assert_eq!((recent.order.len(), recent.set.len()), (3, 3));
         recent.clear();
         assert!(!recent.contains(&999));

@@ -143,7 +143,7 @@ fn exponential(random: &mut ChaCha8Rng, mean: Duration) -> Duration {
     const LN_2: u128 = 2_977_044_471;
     let drawn = u128::from(random.next_u64() | 1);
     let log2 = (64_i64 << 32).saturating_sub(log2_q32(drawn)); // −log2(u), between 0 and 64
-    let nanos = mean.as_nanos() * u128::from(log2.unsigned_abs()) * LN_2 >> 64;
+    let nanos = (mean.as_nanos() * u128::from(log2.unsigned_abs()) * LN_2) >> 64;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
