@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bloom_chain::{AcceptError, Accepted, AdmitError, Admitted, LiveChain};
+use bloom_chain::{AcceptError, Accepted, AdmitError, Admitted, LiveChain, StoreError};
 use bloom_consensus::{Block, Transaction};
 use bloom_kernel::Backend;
 
@@ -50,14 +50,27 @@ impl Engine {
 
     /// Takes in what happened; yields what is to be done.
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Action> {
+        if self.hub.fault().is_some() {
+            return Vec::new();
+        }
         self.hub.now = now;
         self.dispatch(event);
         self.settle()
     }
 
+    /// Why the chain's files failed, if they did. Nothing is done any more from then on: what is in memory may be ahead of
+    /// the files, and only opening them again tells.
+    #[must_use]
+    pub fn fault(&self) -> Option<&StoreError> {
+        self.hub.fault()
+    }
+
     /// When it wants to be woken at the latest, in time since it began; it may be past.
     #[must_use]
     pub fn next_wake(&self) -> Option<Duration> {
+        if self.hub.fault().is_some() {
+            return None;
+        }
         let parts = [
             self.manager.next_wake(),
             self.catch_up.next_wake(),
@@ -73,6 +86,7 @@ impl Engine {
     /// [`AcceptError`].
     pub fn submit_block(&mut self, block: &Block, now: Now) -> (Result<Accepted, AcceptError>, Vec<Action>) {
         self.hub.now = now;
+        self.catch_up.commit_now(&mut self.hub);
         let accepted = self.hub.accept(block, None, false);
         (accepted, self.settle())
     }
@@ -172,6 +186,9 @@ impl Engine {
             self.catch_up.happened(hub, &happening);
             self.blocks.happened(hub, &mut self.catch_up, &happening);
             self.transactions.happened(hub, &happening);
+        }
+        if hub.fault().is_some() {
+            return Vec::new();
         }
         hub.take_actions()
     }

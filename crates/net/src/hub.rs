@@ -108,6 +108,11 @@ impl Hub {
         self.fault.get_or_insert(error);
     }
 
+    /// Why the store failed, if it did.
+    pub(crate) fn fault(&self) -> Option<&StoreError> {
+        self.fault.as_ref()
+    }
+
     pub(crate) fn act(&mut self, action: Action) {
         self.actions.push(action);
     }
@@ -163,6 +168,10 @@ impl Hub {
         } else {
             self.chain.accept(block, number, self.now.unix)
         };
+        if let Err(AcceptError::Store(error)) = accepted {
+            self.fail(error);
+            return Err(StoreError::Closed.into());
+        }
         if let Ok(accepted) = &accepted {
             let followed =
                 accepted.followed.iter().filter_map(|followed| Some((followed.hash, followed.result.as_ref().ok()?)));
@@ -202,7 +211,13 @@ impl Hub {
 
     /// Hands the mempool a transaction; that it waits now is told to all parts.
     pub(crate) fn submit(&mut self, transaction: Transaction, source: Option<ConnId>) -> Result<Admitted, AdmitError> {
-        let admitted = self.chain.submit(transaction.clone(), self.now.unix)?;
+        let admitted = match self.chain.submit(transaction.clone(), self.now.unix) {
+            Err(AdmitError::Store(error)) => {
+                self.fail(error);
+                return Err(StoreError::Closed.into());
+            }
+            admitted => admitted?,
+        };
         if !admitted.known {
             self.happened.push_back(Happening::Transaction { transaction, source });
         }

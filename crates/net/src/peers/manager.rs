@@ -58,6 +58,7 @@ impl Hub {
         true
     }
 
+    /// Whether so many bytes of answers may be given to a peer; charged if so.
     pub(crate) fn charge_answer(&mut self, _peer: ConnId, _bytes: usize) -> bool {
         true
     }

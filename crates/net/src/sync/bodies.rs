@@ -1,0 +1,285 @@
+//! Bodies in a moving window: asked for from all that have them, given to others when they do not come.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bloom_consensus::constants::MAX_BLOCK_BYTES;
+use bloom_consensus::rules::isolation;
+use bloom_consensus::{Block, BlockHash};
+
+use super::CatchUp;
+use super::path::Path;
+use crate::Fault;
+use crate::event::{ConnId, Failure, RequestId};
+use crate::hub::{Hub, Purpose};
+use crate::wire::{MAX_BLOCKS_ASKED, MAX_BLOCKS_BYTES, Request, Response};
+
+/// Blocks ahead of the tip that are asked for or kept.
+const WINDOW_BLOCKS: usize = 1_024;
+/// Bytes of them, what may still come counted at its most.
+const WINDOW_BYTES: usize = 32 << 20;
+/// Requests of a peer at a time.
+const MOST_REQUESTS: usize = 4;
+/// Bytes that a request is meant to bring.
+const REQUEST_BYTES: usize = 768 << 10;
+/// How long an answer may take.
+const ANSWER_TIME: Duration = Duration::from_secs(4);
+/// How long the next block of all may take when others answer.
+const HEAD_TIME: Duration = Duration::from_millis(1_500);
+/// A peer that holds everybody up so often is let go, if there is another.
+const MOST_STALLS: u32 = 2;
+/// How long a peer is left alone that is busy, failed or stalled.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A body of the right root that waits for its turn.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) block: Block,
+    pub(super) from: ConnId,
+    pub(super) bytes: usize,
+}
+
+#[derive(Debug)]
+struct Fetch {
+    peer: ConnId,
+    hashes: Vec<BlockHash>,
+    since: Duration,
+    /// Most bytes that it can bring.
+    reserved: usize,
+}
+
+/// What was asked for and what came.
+#[derive(Debug, Default)]
+pub(super) struct Bodies {
+    held: BTreeMap<BlockHash, Held>,
+    held_bytes: usize,
+    reserved: usize,
+    requests: BTreeMap<RequestId, Fetch>,
+    asked: BTreeMap<BlockHash, RequestId>,
+    /// Of the blocks that came of late, in bytes; 0 before the first.
+    average: usize,
+}
+
+impl Bodies {
+    pub(super) fn is_request(&self, id: RequestId) -> bool {
+        self.requests.contains_key(&id)
+    }
+
+    pub(super) fn is_held(&self, hash: &BlockHash) -> bool {
+        self.held.contains_key(hash)
+    }
+
+    pub(super) fn take(&mut self, hash: &BlockHash) -> Option<Held> {
+        let held = self.held.remove(hash)?;
+        self.held_bytes -= held.bytes;
+        Some(held)
+    }
+
+    /// The chain has it.
+    pub(super) fn filed(&mut self, hash: &BlockHash) {
+        self.take(hash);
+        self.asked.remove(hash);
+    }
+
+    pub(super) fn keep_only(&mut self, is_wanted: impl Fn(&BlockHash) -> bool) {
+        let gone: Vec<_> = self.held.keys().filter(|hash| !is_wanted(hash)).copied().collect();
+        for hash in gone {
+            self.take(&hash);
+        }
+        self.asked.retain(|hash, _| is_wanted(hash));
+    }
+
+    /// Where the first block of the window is that is neither here nor asked for.
+    pub(super) fn first_free(&self, path: &Path) -> Option<usize> {
+        self.free_from(path, 0)
+    }
+
+    fn free_from(&self, path: &Path, from: usize) -> Option<usize> {
+        let end = path.len().min(WINDOW_BLOCKS);
+        (from..end).find(|index| path.get(*index).is_some_and(|hash| self.is_free(&hash)))
+    }
+
+    fn is_free(&self, hash: &BlockHash) -> bool {
+        !self.held.contains_key(hash) && !self.asked.contains_key(hash)
+    }
+
+    /// Takes a request off the list: what it asked for may be asked for again.
+    fn close(&mut self, id: RequestId) -> Option<Fetch> {
+        let fetch = self.requests.remove(&id)?;
+        self.reserved -= fetch.reserved;
+        for hash in &fetch.hashes {
+            if self.asked.get(hash) == Some(&id) {
+                self.asked.remove(hash);
+            }
+        }
+        Some(fetch)
+    }
+
+    pub(super) fn forget(&mut self, peer: ConnId) {
+        let of_peer = self.requests.iter().filter(|(_, fetch)| fetch.peer == peer).map(|(id, _)| *id);
+        for id in of_peer.collect::<Vec<_>>() {
+            self.close(id);
+        }
+    }
+
+    fn under_way(&self, peer: ConnId) -> usize {
+        self.requests.values().filter(|fetch| fetch.peer == peer).count()
+    }
+
+    /// Hashes of a request that is to bring neither too little nor too much.
+    fn request_len(&self) -> usize {
+        let average = if self.average == 0 { REQUEST_BYTES / 16 } else { self.average };
+        (REQUEST_BYTES / average.max(1)).clamp(1, MAX_BLOCKS_ASKED)
+    }
+
+    fn hold(&mut self, hash: BlockHash, held: Held) {
+        self.average = if self.average == 0 { held.bytes } else { (self.average * 7 + held.bytes) / 8 };
+        self.held_bytes += held.bytes;
+        if let Some(double) = self.held.insert(hash, held) {
+            self.held_bytes -= double.bytes;
+        }
+    }
+}
+
+impl CatchUp {
+    pub(super) fn is_next_here(&self) -> bool {
+        self.path.first().is_some_and(|first| self.bodies.is_held(&first))
+    }
+
+    /// When bodies are to be looked after at the latest.
+    pub(super) fn bodies_wake(&self, now: Duration) -> Option<Duration> {
+        let head = self.head_fetch().map(|(_, fetch)| fetch.since + HEAD_TIME);
+        let pauses =
+            self.sources.values().map(|source| source.bodies_after).filter(|at| self.path.len() > 0 && *at > now);
+        head.filter(|at| *at > now).into_iter().chain(pauses).min()
+    }
+
+    fn head_fetch(&self) -> Option<(RequestId, &Fetch)> {
+        let id = self.bodies.asked.get(&self.path.first()?)?;
+        Some((*id, self.bodies.requests.get(id)?))
+    }
+
+    /// Asks for what of the window is neither here nor asked for.
+    pub(super) fn ask_for_bodies(&mut self, hub: &mut Hub) {
+        if self.ahead_until.is_some() {
+            return;
+        }
+        let now = hub.now.elapsed;
+        let able = self.sources.iter().filter(|(_, source)| source.bodies_after <= now);
+        let mut able: Vec<_> = able
+            .map(|(peer, source)| (*peer, self.reach(source.best), self.bodies.under_way(*peer), source.allowance))
+            .filter(|(_, reach, ..)| *reach > 0)
+            .collect();
+        let mut from = 0;
+        while let Some(first) = self.bodies.free_from(&self.path, from) {
+            let fits = |(_, reach, under_way, allowance): &&mut (_, usize, usize, usize)| {
+                *reach > first && under_way < allowance
+            };
+            let Some((peer, reach, under_way, _)) = able.iter_mut().filter(fits).min_by_key(|one| one.2) else {
+                return;
+            };
+            let hashes: Vec<_> = (first..(*reach).min(WINDOW_BLOCKS))
+                .take(self.bodies.request_len())
+                .map_while(|index| self.path.get(index).filter(|hash| self.bodies.is_free(hash)))
+                .collect();
+            let reserved = (hashes.len() * MAX_BLOCK_BYTES).min(MAX_BLOCKS_BYTES);
+            // The next block of all is asked for whatever waits for it.
+            if first > 0 && self.bodies.held_bytes + self.bodies.reserved + reserved > WINDOW_BYTES {
+                return;
+            }
+            *under_way += 1;
+            from = first + hashes.len();
+            let request = Request::Blocks { hashes: hashes.clone() };
+            let id = hub.ask(*peer, Purpose::CatchUp, request, ANSWER_TIME);
+            self.bodies.reserved += reserved;
+            self.bodies.asked.extend(hashes.iter().map(|hash| (*hash, id)));
+            self.bodies.requests.insert(id, Fetch { peer: *peer, hashes, since: now, reserved });
+        }
+    }
+
+    pub(super) fn bodies_came(&mut self, hub: &mut Hub, peer: ConnId, id: RequestId, response: Response) {
+        let Some(fetch) = self.bodies.close(id) else { return };
+        match response {
+            Response::Blocks(blocks) if !blocks.is_empty() => self.take_bodies(hub, peer, &fetch.hashes, blocks),
+            Response::Blocks(_) | Response::NotFound => self.missed(peer),
+            Response::Busy => self.pause(hub, peer),
+            _ => self.convict(hub, peer, Fault::WrongAnswer),
+        }
+    }
+
+    fn take_bodies(&mut self, hub: &mut Hub, peer: ConnId, asked: &[BlockHash], blocks: Vec<Block>) {
+        if blocks.len() > asked.len() {
+            return self.convict(hub, peer, Fault::WrongAnswer);
+        }
+        for (block, hash) in blocks.into_iter().zip(asked) {
+            if block.hash() != *hash {
+                return self.convict(hub, peer, Fault::WrongAnswer);
+            }
+            // Of another root it is a bad copy: it says nothing about the header, and is asked for elsewhere.
+            if let Err(fault) = isolation::check_root(&block) {
+                return self.convict(hub, peer, Fault::InvalidBlock(fault.to_string()));
+            }
+            if self.path.index_of(block.header.template.height, hash).is_some_and(|index| index < WINDOW_BLOCKS) {
+                let bytes = block.encoded_len();
+                self.bodies.hold(*hash, Held { block, from: peer, bytes });
+            }
+        }
+        if let Some(source) = self.sources.get_mut(&peer) {
+            source.delivered = Some(hub.now.elapsed);
+            source.probes = 0;
+            source.allowance = (source.allowance + 1).min(MOST_REQUESTS);
+        }
+    }
+
+    /// It does not have what it had shown the headers of.
+    fn missed(&mut self, peer: ConnId) {
+        if let Some(source) = self.sources.get_mut(&peer) {
+            source.misses += 1;
+            source.best = None;
+        }
+    }
+
+    fn pause(&mut self, hub: &Hub, peer: ConnId) {
+        if let Some(source) = self.sources.get_mut(&peer) {
+            source.bodies_after = hub.now.elapsed + PAUSE;
+        }
+    }
+
+    pub(super) fn bodies_failed(&mut self, hub: &mut Hub, peer: ConnId, id: RequestId, failure: Failure) {
+        if self.bodies.close(id).is_none() {
+            return;
+        }
+        match failure {
+            Failure::Timeout => self.stalled(hub, peer),
+            Failure::Closed => self.pause(hub, peer),
+        }
+    }
+
+    /// Gives the next block of all to another when its peer is slow and others are not.
+    pub(super) fn replace_stalled(&mut self, hub: &mut Hub) {
+        let now = hub.now.elapsed;
+        let Some((_, fetch)) = self.head_fetch() else { return };
+        let (slow, since) = (fetch.peer, fetch.since);
+        let is_faster = |source: &super::Source| source.delivered.is_some_and(|at| at > since);
+        let others = self.sources.iter().filter(|(peer, _)| **peer != slow);
+        if now >= since + HEAD_TIME && others.into_iter().any(|(_, source)| is_faster(source)) {
+            self.stalled(hub, slow);
+        }
+    }
+
+    /// It held everybody up: what it was asked for is asked of others.
+    fn stalled(&mut self, hub: &mut Hub, peer: ConnId) {
+        self.bodies.forget(peer);
+        self.pause(hub, peer);
+        let is_alone = !self.sources.iter().any(|(other, source)| *other != peer && self.reach(source.best) > 0);
+        if let Some(source) = self.sources.get_mut(&peer) {
+            source.allowance = 1;
+            source.stalls += 1;
+            let let_go = source.stalls >= MOST_STALLS && !is_alone;
+            hub.blame(peer, Fault::Stalled);
+            if let_go {
+                self.let_go(hub, peer);
+            }
+        }
+    }
+}

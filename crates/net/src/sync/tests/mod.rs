@@ -1,0 +1,1 @@
+//! Catching up with puppets that deliver, lie and stall.
