@@ -2,12 +2,14 @@
 //!
 //! - [`Engine`] is the node's behaviour as a state machine without sockets, clocks or threads: events and the time go in,
 //!   actions come out, and the same seed and events give the same actions to the byte. It owns the chain and its mempool.
-//! - [`wire`] holds the messages with their bounds; [`event`] what the engine hears and does; [`address`] who is where.
+//! - [`wire`] holds the messages with their bounds; [`event`] what the engine hears and does; [`address`] who is where,
+//!   [`book`] which of them are known.
 //! - `transport` carries it over libp2p; a simulator carries it through virtual time.
 //!
 //! The design, with every bound and what each event may cost, is `docs/network.md`.
 
 pub mod address;
+pub mod book;
 mod config;
 mod engine;
 pub mod event;
@@ -19,6 +21,7 @@ mod sync;
 pub mod wire;
 
 pub use address::{NetGroup, PeerAddr};
+pub use book::Book;
 pub use config::Config;
 pub use engine::Engine;
 pub use event::{Action, Event, Now};
