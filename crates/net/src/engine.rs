@@ -1,5 +1,9 @@
 //! The node's behaviour: events and the time in, actions out.
 
+mod operator;
+
+pub use operator::{PeerInfo, Status};
+
 use std::time::Duration;
 
 use bloom_chain::{AcceptError, Accepted, AdmitError, Admitted, LiveChain, StoreError};
@@ -9,11 +13,11 @@ use bloom_kernel::Backend;
 use crate::config::Config;
 use crate::event::{Action, AnswerId, ConnId, Event, Now};
 use crate::fault::Fault;
-use crate::hub::{Hub, Purpose};
-use crate::peers::Manager;
+use crate::hub::{Happening, Hub, Purpose};
+use crate::peers::{Ban, Manager};
 use crate::relay::{BlockRelay, TransactionRelay};
 use crate::sync::CatchUp;
-use crate::wire::{Note, Request};
+use crate::wire::{Note, Request, Response};
 
 /// A node without its sockets, clocks and threads. It owns the chain.
 pub struct Engine {
@@ -25,12 +29,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A node on a chain. The same seed, configuration and events give the same actions.
+    /// A node on a chain, with the bans of its last run. The same seed, configuration and events give the same actions.
     #[must_use]
-    pub fn new(chain: LiveChain, config: Config, backend: Backend, seed: u64) -> Self {
+    pub fn new(chain: LiveChain, config: Config, bans: Vec<Ban>, backend: Backend, seed: u64) -> Self {
+        let mut hub = Hub::new(chain, config, bans, backend, seed);
+        let manager = Manager::new(&mut hub);
         Self {
-            hub: Hub::new(chain, config, backend, seed),
-            manager: Manager::default(),
+            hub,
+            manager,
             catch_up: CatchUp::default(),
             blocks: BlockRelay::default(),
             transactions: TransactionRelay::default(),
@@ -117,8 +123,12 @@ impl Engine {
             }
             Event::Malformed { peer, error } => hub.blame(peer, Fault::Malformed(error)),
             Event::Proven { job, first_false } => self.catch_up.proven(hub, job, first_false),
-            Event::Note { peer, note } => self.note(peer, note),
-            Event::Request { peer, id, request } => self.request(peer, id, request),
+            Event::Request { peer, id, request: Request::Hello(hello) } => self.manager.hello(hub, peer, id, hello),
+            Event::Note { peer, .. } | Event::Request { peer, .. } => {
+                if let Some(event) = hub.in_turn(peer, event) {
+                    self.hear(event);
+                }
+            }
             Event::Response { peer, id, response } => {
                 let Some(asked) = hub.asked.remove(&id).filter(|asked| asked.peer == peer) else { return };
                 match asked.purpose {
@@ -138,7 +148,6 @@ impl Engine {
                 }
             }
             Event::Wake => {
-                self.manager.wake(hub);
                 self.catch_up.wake(hub);
                 self.blocks.wake(hub, &mut self.catch_up);
                 self.transactions.wake(hub);
@@ -146,12 +155,23 @@ impl Engine {
         }
     }
 
-    /// A note of a peer that was let in and is within its budget.
+    /// What a peer says that was let in, if it is within its budget.
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Note { peer, note } if self.hub.charge(peer, note.encoded_len()) => self.note(peer, note),
+            Event::Request { peer, id, request } => {
+                if self.hub.charge(peer, request.encoded_len()) {
+                    self.request(peer, id, request);
+                } else {
+                    self.hub.answer(peer, id, Response::Busy);
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn note(&mut self, peer: ConnId, note: Note) {
         let hub = &mut self.hub;
-        if !hub.charge(peer, note.encoded_len()) {
-            return;
-        }
         match note {
             Note::Addresses(addresses) => self.manager.addresses_told(hub, peer, &addresses),
             Note::Transactions(wtxids) => self.transactions.announced(hub, &self.catch_up, peer, &wtxids),
@@ -163,14 +183,8 @@ impl Engine {
 
     fn request(&mut self, peer: ConnId, id: AnswerId, request: Request) {
         let hub = &mut self.hub;
-        if let Request::Hello(hello) = request {
-            return self.manager.hello(hub, peer, id, hello);
-        }
-        if !hub.charge(peer, request.encoded_len()) {
-            return;
-        }
         match request {
-            Request::Hello(_) => {}
+            Request::Hello(hello) => self.manager.hello(hub, peer, id, hello),
             Request::Addresses => self.manager.addresses_asked(hub, peer, id),
             Request::Headers { .. } | Request::Blocks { .. } => self.catch_up.serve(hub, peer, id, request),
             Request::Compact { .. } | Request::BlockTransactions { .. } => self.blocks.serve(hub, peer, id, request),
@@ -180,16 +194,25 @@ impl Engine {
 
     /// Tells every part what happened in the others, until nothing more does; yields what is to be done.
     fn settle(&mut self) -> Vec<Action> {
-        let hub = &mut self.hub;
-        while let Some(happening) = hub.happened.pop_front() {
-            self.manager.happened(hub, &happening);
-            self.catch_up.happened(hub, &happening);
-            self.blocks.happened(hub, &mut self.catch_up, &happening);
-            self.transactions.happened(hub, &happening);
+        loop {
+            while let Some(happening) = self.hub.happened.pop_front() {
+                let hub = &mut self.hub;
+                self.manager.happened(hub, &happening);
+                self.catch_up.happened(hub, &happening);
+                self.blocks.happened(hub, &mut self.catch_up, &happening);
+                self.transactions.happened(hub, &happening);
+                if let Happening::Joined(peer) = happening {
+                    self.hub.take_early(peer).into_iter().for_each(|event| self.hear(event));
+                }
+            }
+            self.manager.tend(&mut self.hub);
+            if self.hub.happened.is_empty() {
+                break;
+            }
         }
-        if hub.fault().is_some() {
+        if self.hub.fault().is_some() {
             return Vec::new();
         }
-        hub.take_actions()
+        self.hub.take_actions()
     }
 }

@@ -12,7 +12,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::config::Config;
 use crate::event::{Action, AnswerId, ConnId, JobId, Now, Report, RequestId};
-use crate::peers::Peers;
+use crate::peers::{Ban, Peers};
 use crate::wire::{Note, Request, Response};
 
 /// What a request was made for, so that its answer finds the part that asked.
@@ -86,11 +86,11 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(chain: LiveChain, config: Config, backend: Backend, seed: u64) -> Self {
+    pub(crate) fn new(chain: LiveChain, config: Config, bans: Vec<Ban>, backend: Backend, seed: u64) -> Self {
         Self {
             chain,
             config,
-            peers: Peers::default(),
+            peers: Peers::new(bans),
             now: Now::default(),
             random: ChaCha8Rng::seed_from_u64(seed),
             solo: Solo::new(backend),

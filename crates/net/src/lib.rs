@@ -18,11 +18,14 @@ mod hub;
 mod peers;
 mod relay;
 mod sync;
+#[cfg(test)]
+mod testing;
 pub mod wire;
 
 pub use address::{NetGroup, PeerAddr};
 pub use book::Book;
 pub use config::Config;
-pub use engine::Engine;
+pub use engine::{Engine, PeerInfo, Status};
 pub use event::{Action, Event, Now};
 pub use fault::{BAN_SCORE, Fault};
+pub use peers::{BAN_SECS, Ban, BanError, MAX_BANS};

@@ -1,15 +1,38 @@
 //! The peers: who is connected, what is known of each, and what each may still cost.
 
+mod bans;
+mod budget;
+mod dialling;
+mod greeting;
 mod manager;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use bans::{BAN_SECS, Ban, BanError, MAX_BANS};
 pub(crate) use manager::Manager;
 
+use bans::Bans;
+use budget::{Budget, Groups};
+
 use crate::address::{NetGroup, PeerAddr};
-use crate::event::{ConnId, Direction, Identity};
+use crate::event::{ConnId, Direction, Event, Identity};
 use crate::wire::Hello;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    /// The peer made it.
+    Inbound,
+    /// It was asked for by hand.
+    Given,
+    /// One of those that this node chooses for itself.
+    Slot,
+    /// To see whether somebody answers there, and leave.
+    Feeler,
+}
 
 /// A connection and all that every part needs to know of it. What one part alone needs, it keeps itself.
 #[derive(Clone, Debug)]
@@ -18,6 +41,7 @@ pub(crate) struct Peer {
     pub(crate) group: NetGroup,
     pub(crate) identity: Identity,
     pub(crate) direction: Direction,
+    pub(crate) role: Role,
     /// When the connection was made.
     pub(crate) since: Duration,
     /// None until hellos were exchanged; till then nothing else is said.
@@ -29,25 +53,92 @@ pub(crate) struct Peer {
     /// When it last brought a block, or a transaction, that was new here and good.
     pub(crate) last_block: Option<Duration>,
     pub(crate) last_transaction: Option<Duration>,
-    /// Points, of [`crate::fault::BAN_SCORE`].
+    /// Points, of [`crate::fault::BAN_SCORE`], and since when they are forgiven.
     pub(crate) score: u32,
+    pub(crate) scored: Duration,
+    budget: Budget,
+    /// What it said before its hello was here.
+    early: Vec<Event>,
 }
 
-/// All connections, in the order in which they were made.
+impl Peer {
+    fn new(address: PeerAddr, identity: Identity, direction: Direction, role: Role, now: Duration) -> Self {
+        Self {
+            address,
+            group: NetGroup::of(&address),
+            identity,
+            direction,
+            role,
+            since: now,
+            hello: None,
+            proven: false,
+            round_trip: None,
+            last_block: None,
+            last_transaction: None,
+            score: 0,
+            scored: now,
+            budget: Budget::default(),
+            early: Vec::new(),
+        }
+    }
+}
+
+/// All connections, in the order in which they were made, and who is kept out. A connection that this node ends is gone
+/// from here at once: what it still says is not heard.
 #[derive(Debug, Default)]
-pub(crate) struct Peers(BTreeMap<ConnId, Peer>);
+pub(crate) struct Peers {
+    connected: BTreeMap<ConnId, Peer>,
+    bans: Bans,
+    groups: Groups,
+    /// Whether somebody came or went since the manager looked, and who went.
+    is_changed: bool,
+    ended: Vec<Peer>,
+}
 
 impl Peers {
+    pub(crate) fn new(bans: Vec<Ban>) -> Self {
+        Self { bans: Bans::new(bans), ..Self::default() }
+    }
+
     pub(crate) fn get(&self, peer: ConnId) -> Option<&Peer> {
-        self.0.get(&peer)
+        self.connected.get(&peer)
     }
 
     pub(crate) fn get_mut(&mut self, peer: ConnId) -> Option<&mut Peer> {
-        self.0.get_mut(&peer)
+        self.connected.get_mut(&peer)
     }
 
     /// All that were let in.
     pub(crate) fn joined(&self) -> impl Iterator<Item = (ConnId, &Peer)> {
-        self.0.iter().filter(|(_, peer)| peer.hello.is_some()).map(|(id, peer)| (*id, peer))
+        self.all().filter(|(_, peer)| peer.hello.is_some())
+    }
+
+    /// All, those that have not said hello too.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (ConnId, &Peer)> {
+        self.connected.iter().map(|(id, peer)| (*id, peer))
+    }
+
+    pub(crate) fn bans(&self) -> &Bans {
+        &self.bans
+    }
+
+    fn insert(&mut self, id: ConnId, peer: Peer) {
+        self.connected.insert(id, peer);
+        self.is_changed = true;
+    }
+
+    fn remove(&mut self, id: ConnId) -> Option<Peer> {
+        let peer = self.connected.remove(&id)?;
+        self.is_changed = true;
+        self.ended.push(peer.clone());
+        Some(peer)
+    }
+
+    fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.is_changed)
+    }
+
+    fn take_ended(&mut self) -> Vec<Peer> {
+        std::mem::take(&mut self.ended)
     }
 }

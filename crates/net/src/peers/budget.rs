@@ -1,0 +1,217 @@
+//! What each peer, and each network group, may cost: token buckets.
+//!
+//! They are our own because those to be had read a clock of their own, count in floats or sleep until there is room. These
+//! are integers that know the time they are told, so that the same events give the same verdicts everywhere.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Peers;
+use crate::address::NetGroup;
+use crate::event::ConnId;
+use crate::fault::Fault;
+use crate::hub::Hub;
+
+/// Bytes of notes and requests of a peer: a second, and at once.
+const BYTES: Rate = Rate::per_second(256 << 10, 4 << 20);
+/// Notes and requests of a peer.
+const MESSAGES: Rate = Rate::per_second(100, 2_000);
+/// Bytes of answers given to a peer.
+const ANSWERS: Rate = Rate::per_second(32 << 20, 128 << 20);
+/// Rounds of attempts re-run for a peer, and for its group, of which nothing is proven yet: 50 ms of a core a second.
+const ROUNDS: Rate = Rate::per_second(500_000, 500_000);
+/// The same, once proven.
+const PROVEN_ROUNDS: Rate = Rate::per_second(50_000_000, 100_000_000);
+/// Addresses told unasked.
+const ADDRESSES: Rate = Rate { amount: 1, every: Duration::from_secs(10), burst: 1_000 };
+/// What a group may cost, in peers.
+const GROUP: u64 = 4;
+/// Above its budgets a peer is blamed once in this time.
+const BLAME_EVERY: Duration = Duration::from_secs(1);
+/// Most groups that are remembered; beyond it those are forgotten that have used least.
+pub(super) const MAX_GROUPS: usize = 4_096;
+
+/// How fast a bucket fills, and what it holds.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    amount: u64,
+    every: Duration,
+    burst: u64,
+}
+
+impl Rate {
+    const fn per_second(amount: u64, burst: u64) -> Self {
+        Self { amount, every: Duration::from_secs(1), burst }
+    }
+
+    const fn times(self, n: u64) -> Self {
+        Self { amount: self.amount * n, every: self.every, burst: self.burst * n }
+    }
+
+    /// What a bucket holds, in amounts times the nanoseconds of `every`: whole numbers for any time that passed.
+    fn full(&self) -> u128 {
+        u128::from(self.burst) * self.every.as_nanos()
+    }
+}
+
+/// What has been used up of a budget and has not come back yet, so that one never touched is empty whatever its rate.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    used: u128,
+    at: Duration,
+}
+
+impl Bucket {
+    fn refill(&mut self, rate: &Rate, now: Duration) {
+        let back = now.saturating_sub(self.at).as_nanos().saturating_mul(u128::from(rate.amount));
+        self.used = self.used.saturating_sub(back);
+        self.at = self.at.max(now);
+    }
+
+    fn has(&mut self, rate: &Rate, amount: u64, now: Duration) -> bool {
+        self.refill(rate, now);
+        self.used.saturating_add(u128::from(amount).saturating_mul(rate.every.as_nanos())) <= rate.full()
+    }
+
+    fn take(&mut self, rate: &Rate, amount: u64) {
+        self.used = self.used.saturating_add(u128::from(amount).saturating_mul(rate.every.as_nanos()));
+    }
+}
+
+/// What a peer has left.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Budget {
+    bytes: Bucket,
+    messages: Bucket,
+    answers: Bucket,
+    rounds: Bucket,
+    addresses: Bucket,
+    /// Blamed for too much, last.
+    blamed: Option<Duration>,
+}
+
+/// What a network group has left, whoever of it comes and goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct GroupBudget {
+    bytes: Bucket,
+    messages: Bucket,
+    rounds: Bucket,
+}
+
+impl GroupBudget {
+    /// Whether it is as one never touched.
+    fn is_whole(&mut self, now: Duration) -> bool {
+        self.bytes.refill(&BYTES.times(GROUP), now);
+        self.messages.refill(&MESSAGES.times(GROUP), now);
+        self.rounds.refill(&ROUNDS, now);
+        self.used() == (0, 0, 0)
+    }
+
+    fn used(&self) -> (u128, u128, u128) {
+        (self.rounds.used, self.bytes.used, self.messages.used)
+    }
+}
+
+impl Peers {
+    /// What a group has left; forgets groups that need no remembering.
+    fn group(&mut self, group: NetGroup, now: Duration) -> &mut GroupBudget {
+        if self.groups.len() >= MAX_GROUPS && !self.groups.contains_key(&group) {
+            self.groups.retain(|_, budget| !budget.is_whole(now));
+            while self.groups.len() >= MAX_GROUPS {
+                let least = self.groups.iter().min_by_key(|(_, budget)| budget.used()).map(|(group, _)| *group);
+                least.map(|group| self.groups.remove(&group));
+            }
+        }
+        self.groups.entry(group).or_default()
+    }
+}
+
+impl Hub {
+    /// Whether a message of this peer is within what it and its group may cost; charged if so. Blamed if it is itself above
+    /// its budget, once a second; what its neighbours use up is not its fault.
+    pub(crate) fn charge(&mut self, id: ConnId, bytes: usize) -> bool {
+        let (now, bytes) = (self.now.elapsed, u64::try_from(bytes).unwrap_or(u64::MAX));
+        let Some(peer) = self.peers.get_mut(id) else { return false };
+        if !peer.budget.bytes.has(&BYTES, bytes, now) || !peer.budget.messages.has(&MESSAGES, 1, now) {
+            self.flooded(id, "messages");
+            return false;
+        }
+        let group = peer.group;
+        let shared = self.peers.group(group, now);
+        let (all_bytes, all_messages) = (BYTES.times(GROUP), MESSAGES.times(GROUP));
+        if !shared.bytes.has(&all_bytes, bytes, now) || !shared.messages.has(&all_messages, 1, now) {
+            return false;
+        }
+        shared.bytes.take(&all_bytes, bytes);
+        shared.messages.take(&all_messages, 1);
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.budget.bytes.take(&BYTES, bytes);
+            peer.budget.messages.take(&MESSAGES, 1);
+        }
+        true
+    }
+
+    /// Whether re-running attempts of so many rounds in all is within what this peer may cost, and its group while nothing
+    /// of the peer's is proven; charged if so. Nobody is blamed: who asked for headers can wait with them.
+    pub(crate) fn charge_rounds(&mut self, id: ConnId, rounds: u64) -> bool {
+        let now = self.now.elapsed;
+        let Some(peer) = self.peers.get_mut(id) else { return false };
+        let (is_proven, group) = (peer.proven, peer.group);
+        let rate = if is_proven { PROVEN_ROUNDS } else { ROUNDS };
+        if !peer.budget.rounds.has(&rate, rounds, now) {
+            return false;
+        }
+        if !is_proven {
+            let shared = self.peers.group(group, now);
+            if !shared.rounds.has(&ROUNDS, rounds, now) {
+                return false;
+            }
+            shared.rounds.take(&ROUNDS, rounds);
+        }
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.budget.rounds.take(&rate, rounds);
+        }
+        true
+    }
+
+    /// Whether an answer of so many bytes is within what this peer is given; charged if so. If not, the answer is *busy*.
+    pub(crate) fn charge_answer(&mut self, id: ConnId, bytes: usize) -> bool {
+        let (now, bytes) = (self.now.elapsed, u64::try_from(bytes).unwrap_or(u64::MAX));
+        let Some(peer) = self.peers.get_mut(id) else { return false };
+        let is_within = peer.budget.answers.has(&ANSWERS, bytes, now);
+        if is_within {
+            peer.budget.answers.take(&ANSWERS, bytes);
+        }
+        is_within
+    }
+
+    /// How many of so many addresses, told unasked, this peer may have looked at; charged for them.
+    pub(super) fn charge_addresses(&mut self, id: ConnId, count: usize) -> usize {
+        let now = self.now.elapsed;
+        let Some(peer) = self.peers.get_mut(id) else { return 0 };
+        let heard = (0..count).take_while(|_| {
+            let is_within = peer.budget.addresses.has(&ADDRESSES, 1, now);
+            if is_within {
+                peer.budget.addresses.take(&ADDRESSES, 1);
+            }
+            is_within
+        });
+        let heard = heard.count();
+        if heard < count {
+            self.flooded(id, "addresses");
+        }
+        heard
+    }
+
+    fn flooded(&mut self, id: ConnId, what: &'static str) {
+        let now = self.now.elapsed;
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        if peer.budget.blamed.is_none_or(|last| now >= last + BLAME_EVERY) {
+            peer.budget.blamed = Some(now);
+            self.blame(id, Fault::Flood(what));
+        }
+    }
+}
+
+/// What groups have used, by group.
+pub(super) type Groups = BTreeMap<NetGroup, GroupBudget>;

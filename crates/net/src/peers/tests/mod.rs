@@ -1,0 +1,3 @@
+//! What must hold of who is let in, sought and thrown out.
+
+mod greeting;
