@@ -10,6 +10,7 @@ use bloom_chain::{AcceptError, Accepted, AdmitError, Admitted, LiveChain, StoreE
 use bloom_consensus::{Block, Transaction};
 use bloom_kernel::Backend;
 
+use crate::book::Book;
 use crate::config::Config;
 use crate::event::{Action, AnswerId, ConnId, Event, Now};
 use crate::fault::Fault;
@@ -29,11 +30,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A node on a chain, with the bans of its last run. The same seed, configuration and events give the same actions.
+    /// A node on a chain, with the book and the bans of its last run. The same seed, configuration and events give the same actions.
     #[must_use]
-    pub fn new(chain: LiveChain, config: Config, bans: Vec<Ban>, backend: Backend, seed: u64) -> Self {
+    pub fn new(chain: LiveChain, config: Config, book: Book, bans: Vec<Ban>, backend: Backend, seed: u64) -> Self {
         let mut hub = Hub::new(chain, config, bans, backend, seed);
-        let manager = Manager::new(&mut hub);
+        let manager = Manager::new(&mut hub, book);
         Self {
             hub,
             manager,

@@ -13,6 +13,7 @@ use bloom_consensus::{Block, OutputKey, Timestamp, Transaction, genesis, proof};
 use bloom_kernel::{Backend, Batch, Solo};
 use secp256k1::Keypair;
 
+use crate::book::Book;
 use crate::event::{Action, AnswerId, ConnId, Direction, Event, Failure, Identity, Now, Report, RequestId};
 use crate::wire::{Hello, Note, Request, Response, WIRE_VERSION};
 use crate::{Config, Engine, PeerAddr};
@@ -86,7 +87,8 @@ impl Wire {
         let node = self.nodes.len();
         let options = Options { threads: 1, ..Options::default() };
         let chain = LiveChain::in_memory(&Params::dev(), options, MempoolLimits::default()).unwrap();
-        let engine = Engine::new(chain, config, Vec::new(), Backend::detect(), node as u64);
+        let engine =
+            Engine::new(chain, config, Book::new([node as u8; 32]), Vec::new(), Backend::detect(), node as u64);
         self.push(Node::Engine(Box::new(engine)))
     }
 

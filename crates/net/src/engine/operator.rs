@@ -8,6 +8,7 @@ use bloom_consensus::{Height, Timestamp};
 
 use super::Engine;
 use crate::address::PeerAddr;
+use crate::book::Book;
 use crate::event::{Action, BanKey, ConnId, Direction, Identity, Now};
 use crate::peers::Ban;
 
@@ -55,6 +56,8 @@ pub struct Status {
     pub inbound: usize,
     /// Peers that were sought.
     pub outbound: usize,
+    /// Addresses only heard of, and addresses that said hello.
+    pub known: (usize, usize),
     /// Bans in force.
     pub bans: usize,
     /// Transactions that wait.
@@ -103,6 +106,7 @@ impl Engine {
             is_behind: self.catch_up.is_behind(),
             inbound,
             outbound: peers.joined().count() - inbound,
+            known: self.manager.book.counts(),
             bans: self.bans().len(),
             waiting: self.hub.chain.mempool().len(),
             waiting_bytes: self.hub.chain.mempool().bytes(),
@@ -150,6 +154,12 @@ impl Engine {
         self.hub.now = now;
         let was_banned = self.hub.unban(key);
         (was_banned, self.settle())
+    }
+
+    /// The addresses that it knows, for whoever keeps them across restarts.
+    #[must_use]
+    pub fn book(&self) -> &Book {
+        &self.manager.book
     }
 
     /// The bans in force, for whoever keeps them across restarts.

@@ -9,6 +9,7 @@ use super::dialling::Dialler;
 use super::greeting::HELLO_TIME;
 use super::{Peer, Role};
 use crate::address::PeerAddr;
+use crate::book::Book;
 use crate::event::{Action, AnswerId, ConnId, Direction, Finder, Identity};
 use crate::hub::{Happening, Hub};
 use crate::wire::{KnownAddress, Response};
@@ -19,19 +20,20 @@ pub(crate) struct Manager {
     /// Drawn once a process, so that a node knows itself.
     pub(super) nonce: u64,
     pub(super) dialler: Dialler,
+    pub(crate) book: Book,
     /// Told goodbye, and until when they may stay.
     pub(super) dismissed: VecDeque<(ConnId, Duration)>,
     next: Option<Duration>,
 }
 
 impl Manager {
-    pub(crate) fn new(hub: &mut Hub) -> Self {
+    pub(crate) fn new(hub: &mut Hub, book: Book) -> Self {
         let mut dialler = Dialler::default();
         let given = if hub.config.connect.is_empty() { &hub.config.added } else { &hub.config.connect };
         for address in given {
             dialler.give(*address, Duration::ZERO);
         }
-        Self { nonce: hub.random.next_u64(), dialler, dismissed: VecDeque::new(), next: Some(Duration::ZERO) }
+        Self { nonce: hub.random.next_u64(), dialler, book, dismissed: VecDeque::new(), next: Some(Duration::ZERO) }
     }
 
     pub(crate) fn connected(
