@@ -55,6 +55,12 @@ impl Engine {
         &mut self.hub.chain
     }
 
+    /// What all parts share, and catching up.
+    #[cfg(test)]
+    pub(crate) fn parts(&mut self) -> (&mut Hub, &mut CatchUp) {
+        (&mut self.hub, &mut self.catch_up)
+    }
+
     /// Takes in what happened; yields what is to be done.
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Action> {
         if self.hub.fault().is_some() {

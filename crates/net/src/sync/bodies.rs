@@ -209,10 +209,12 @@ impl CatchUp {
 
     fn take_bodies(&mut self, hub: &mut Hub, peer: ConnId, asked: &[BlockHash], blocks: Vec<Block>) {
         if blocks.len() > asked.len() {
+            self.missed(peer);
             return self.convict(hub, peer, Fault::WrongAnswer);
         }
         for (block, hash) in blocks.into_iter().zip(asked) {
             if block.hash() != *hash {
+                self.missed(peer);
                 return self.convict(hub, peer, Fault::WrongAnswer);
             }
             // Of another root it is a bad copy: it says nothing about the header, and is asked for elsewhere.
@@ -278,7 +280,7 @@ impl CatchUp {
             let let_go = source.stalls >= MOST_STALLS && !is_alone;
             hub.blame(peer, Fault::Stalled);
             if let_go {
-                self.let_go(hub, peer);
+                self.let_go(hub, peer, "it stalled more than once");
             }
         }
     }

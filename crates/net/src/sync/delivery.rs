@@ -73,7 +73,7 @@ impl CatchUp {
             // having it.
             Err(_) => {
                 self.cut(hub, &hash);
-                self.let_go(hub, *from);
+                self.let_go(hub, *from, "it served an invalid block");
             }
         }
         Ok(())

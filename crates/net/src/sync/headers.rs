@@ -123,7 +123,7 @@ impl CatchUp {
         let tip = hub.chain.chain().tip().work;
         let best = self.sources.get(&peer).and_then(|source| source.best);
         if of_peer && best.and_then(|best| self.tree.get(&best)).is_none_or(|node| node.work <= tip) {
-            self.let_go(hub, peer);
+            self.let_go(hub, peer, "its headers fill their room without more work than the chain has");
         }
         let bests = self.sources.values().filter(|_| of_peer).filter_map(|source| source.best);
         let kept: Vec<_> = bests.chain(self.path.target()).collect();
@@ -263,7 +263,7 @@ impl CatchUp {
                 source.has_more = true;
                 source.headers_after = hub.now.elapsed + wait;
             }
-            Next::Condemned => self.let_go(hub, peer),
+            Next::Condemned => self.let_go(hub, peer, "its chain has a block that was found invalid"),
             Next::Invalid(violation) => self.convict(hub, peer, Fault::InvalidHeader(violation.to_string())),
             Next::Slice(slice) => self.have_proven(hub, peer, slice),
         }
@@ -395,5 +395,8 @@ impl CatchUp {
 
 /// How long after it was last asked a peer is asked whether it has the branch that is followed: ever longer.
 fn probe_time(source: &super::Source) -> Duration {
-    PROBE * (1 << source.probes.min(6))
+    match source.probes {
+        0 => Duration::ZERO,
+        probes => PROBE * (1 << probes.min(6)),
+    }
 }

@@ -19,7 +19,7 @@ use bloom_chain::StoreError;
 use bloom_consensus::{BlockHash, Header, Timestamp};
 
 use crate::Fault;
-use crate::event::{Action, AnswerId, ConnId, Failure, JobId, RequestId};
+use crate::event::{AnswerId, ConnId, Failure, JobId, RequestId};
 use crate::fault::BAN_SCORE;
 use crate::hub::{Happening, Hub};
 use crate::wire::{Request, Response};
@@ -210,9 +210,9 @@ impl CatchUp {
     }
 
     /// Lets a peer go that may have been fooled, or is of no use.
-    fn let_go(&mut self, hub: &mut Hub, peer: ConnId) {
+    fn let_go(&mut self, hub: &mut Hub, peer: ConnId, why: &str) {
         self.forget(peer);
-        hub.act(Action::Disconnect { peer });
+        hub.part(peer, why);
     }
 }
 

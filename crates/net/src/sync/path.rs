@@ -152,7 +152,9 @@ impl CatchUp {
         let cut = self.tree.cut(hash);
         let has_it = |source: &super::Source| source.best.is_some_and(|best| cut.contains(&best));
         let fooled: Vec<_> = self.sources.iter().filter(|(_, source)| has_it(source)).map(|(peer, _)| *peer).collect();
-        fooled.into_iter().for_each(|peer| self.let_go(hub, peer));
+        fooled
+            .into_iter()
+            .for_each(|peer| self.let_go(hub, peer, "its chain has an invalid block, or cannot be followed"));
         self.path.clear();
         self.bodies.keep_only(|_| false);
     }

@@ -1,1 +1,193 @@
 //! Catching up with puppets that deliver, lie and stall.
+
+mod cast;
+mod flood;
+mod serving;
+
+use std::collections::BTreeSet;
+
+use bloom_consensus::{Block, Timestamp, Work};
+
+use super::path::MOST_MISSES;
+use crate::event::Report;
+use crate::testing::BEGIN;
+use crate::{Config, Fault};
+use cast::{Cast, Manner, beginning, grow, long, mine_at};
+
+/// More than any chain has.
+fn huge() -> Work {
+    Work::from_be_bytes([0xff; 32])
+}
+
+fn cut(line: &[Block], height: usize) -> Vec<Block> {
+    line[..=height].to_vec()
+}
+
+#[test]
+fn five_hundred_blocks_come_from_three_peers_one_of_which_stalls_and_one_lies() {
+    let line = cut(&long(), 500);
+    for manner in [Manner::WrongBodies, Manner::OtherBlocks, Manner::FalseProofs(100)] {
+        let mut cast = Cast::new(&beginning());
+        let liar = cast.join(line.clone(), manner);
+        let staller = cast.join(line.clone(), Manner::Silent);
+        let honest = cast.join(line.clone(), Manner::Honest);
+        assert!(cast.until(30, |cast| cast.has(&line)), "{manner:?}");
+        assert_eq!(cast.faults(honest), []);
+        assert!(cast.is_connected(honest));
+        let lies = cast.faults(liar);
+        match manner {
+            Manner::WrongBodies => assert!(matches!(lies[..], [Fault::InvalidBlock(_)]), "{lies:?}"),
+            Manner::FalseProofs(_) => assert_eq!(lies, [Fault::FalseProof]),
+            _ => assert!(!lies.is_empty() && lies.iter().all(|lie| *lie == Fault::WrongAnswer), "{lies:?}"),
+        }
+        assert!(!cast.is_connected(liar), "{manner:?}");
+        assert!(cast.faults(staller).iter().all(|fault| *fault == Fault::Stalled));
+        let synced = |report: &Report| matches!(report, Report::Synced { height } if height.0 == 500);
+        assert!(cast.until(2, |cast| cast.wire.reports[cast.engine].iter().any(synced)));
+    }
+}
+
+#[test]
+fn who_stalls_is_replaced_within_seconds_and_asked_no_more_after_the_second_time() {
+    let line = cut(&long(), 300);
+    let mut cast = Cast::new(&beginning());
+    let staller = cast.join_claiming(line.clone(), Manner::Silent, huge());
+    assert!(cast.until(5, |cast| cast.players[&staller].blocks_asked > 0));
+    let honest = cast.join(line.clone(), Manner::Honest);
+    assert!(cast.until(10, |cast| cast.has(&line)));
+    assert!(!cast.faults(staller).is_empty());
+    assert_eq!(cast.faults(honest), []);
+    // Whatever is mined next.
+    let longer = grow(line, 150, 2);
+    cast.join(longer.clone(), Manner::Honest);
+    let asked = cast.players[&staller].blocks_asked;
+    assert!(cast.until(10, |cast| cast.has(&longer)));
+    assert!(cast.players[&staller].blocks_asked <= asked + 4);
+}
+
+#[test]
+fn claims_of_height_and_work_change_nothing_but_the_order() {
+    let line = cut(&long(), 200);
+    let mut cast = Cast::new(&beginning());
+    let mut liars = Vec::new();
+    for manner in [Manner::Honest, Manner::Dead, Manner::Silent] {
+        liars.push(cast.join_claiming(cut(&line, 3), manner, huge()));
+    }
+    let honest = cast.join(line.clone(), Manner::Honest);
+    assert!(cast.until(30, |cast| cast.has(&line)));
+    assert_eq!(cast.faults(honest), []);
+    assert!(cast.players[&liars[0]].served <= 3);
+    assert_eq!(cast.bans(), 0, "a claim is no fault");
+}
+
+#[test]
+fn a_peer_that_serves_half_a_chain_is_left_for_another_and_not_blamed() {
+    let line = cut(&long(), 400);
+    let mut cast = Cast::new(&beginning());
+    let half = cast.join(line.clone(), Manner::Half(200));
+    assert!(cast.until(10, |cast| cast.tip() == line[200].hash()));
+    cast.until(200, |_| false);
+    assert_eq!(cast.tip(), line[200].hash());
+    let asked = cast.players[&half].blocks_asked;
+    assert!(asked <= 4 + 4 * MOST_MISSES as usize, "it was asked {asked} times");
+    assert_eq!(cast.faults(half), []);
+    cast.join(line.clone(), Manner::Honest);
+    assert!(cast.until(10, |cast| cast.has(&line)));
+}
+
+#[test]
+fn no_body_is_asked_for_along_a_branch_without_more_work_than_the_tip() {
+    let line = cut(&long(), 40);
+    let mut cast = Cast::new(&line);
+    let fork = grow(cut(&line, 10), 30, 2);
+    let peer = cast.join_claiming(fork.clone(), Manner::Honest, huge());
+    cast.until(30, |_| false);
+    assert!(cast.players[&peer].headers_asked > 0);
+    assert_eq!(cast.players[&peer].blocks_asked, 0, "as much work is not more");
+    assert!(cast.has(&line));
+    let heavier = grow(fork, 1, 2);
+    cast.join(heavier.clone(), Manner::Honest);
+    assert!(cast.until(10, |cast| cast.has(&heavier)), "one block more is");
+}
+
+#[test]
+fn headers_that_do_not_stand_on_what_was_asked_for_are_blamed() {
+    let line = cut(&long(), 20);
+    let mut cast = Cast::new(&beginning());
+    let peer = cast.join(line.clone(), Manner::Unconnected);
+    cast.until(5, |_| false);
+    assert_eq!(cast.faults(peer), [Fault::Unconnected]);
+    assert!(cast.has(&beginning()));
+    cast.join(line.clone(), Manner::Honest);
+    assert!(cast.until(10, |cast| cast.has(&line)));
+}
+
+#[test]
+fn an_invalid_block_of_the_right_root_condemns_its_branch_and_lets_its_peers_go_unbanned() {
+    let line = cut(&long(), 30);
+    let bad = mine_at(cut(&line, 20), Timestamp(line[20].header.template.timestamp.0 + 1), 3, 1);
+    let bad = grow(bad, 20, 3);
+    let mut cast = Cast::new(&beginning());
+    let fooled = cast.join(bad.clone(), Manner::Honest);
+    let honest = cast.join(line.clone(), Manner::Honest);
+    assert!(cast.until(20, |cast| cast.has(&line)));
+    assert!(cast.until(20, |cast| !cast.is_connected(fooled)));
+    assert_eq!((cast.bans(), cast.faults(fooled).len()), (0, 0));
+    assert!(cast.is_connected(honest));
+    // Whoever shows it again is let go at once: it is known.
+    let again = cast.join(bad, Manner::Honest);
+    assert!(cast.until(5, |cast| !cast.is_connected(again)));
+    assert_eq!(cast.players[&again].blocks_asked, 0);
+    assert_eq!(cast.bans(), 0);
+}
+
+#[test]
+fn headers_ahead_of_the_clock_wait_and_nobody_is_blamed() {
+    let line = grow(beginning(), 10, 1);
+    let ahead = mine_at(line.clone(), Timestamp(BEGIN.0 + 840 + 120), 1, 0);
+    let mut cast = Cast::new(&beginning());
+    let peer = cast.join(ahead.clone(), Manner::Honest);
+    cast.until(60, |_| false);
+    assert!(cast.has(&line), "what is not ahead is taken");
+    assert_eq!(cast.faults(peer), []);
+    assert!(cast.until(600, |cast| cast.has(&ahead)), "and the rest when its time has come");
+    assert_eq!(cast.faults(peer), []);
+}
+
+#[test]
+fn it_goes_on_from_wherever_it_was() {
+    let line = cut(&long(), 200);
+    for height in [0, 1, 10, 63, 64, 65, 127, 128, 199, 200] {
+        let mut cast = Cast::new(&cut(&line, height));
+        let peer = cast.join(line.clone(), Manner::Honest);
+        assert!(cast.until(10, |cast| cast.has(&line)), "from {height}");
+        assert_eq!(cast.players[&peer].served, 200 - height, "nothing is asked for twice");
+    }
+}
+
+#[test]
+fn far_behind_all_that_have_the_branch_are_asked() {
+    let line = long();
+    let mut cast = Cast::new(&beginning());
+    let peers: BTreeSet<_> = (0..3).map(|_| cast.join(line.clone(), Manner::Honest)).collect();
+    assert!(cast.until(10, |cast| cast.has(&line)));
+    let served: Vec<_> = peers.iter().map(|peer| cast.players[peer].served).collect();
+    assert!(served.iter().all(|served| *served > 0), "{served:?}");
+    assert_eq!(served.iter().sum::<usize>(), 600, "and none for what another was asked for");
+}
+
+#[test]
+fn after_a_partition_engines_agree_on_the_branch_with_more_work() {
+    let line = cut(&long(), 20);
+    let mut cast = Cast::new(&line);
+    let other = cast.wire.engine(Config::default());
+    let now = cast.wire.clock().unix;
+    for block in grow(cut(&line, 5), 16, 2) {
+        cast.wire.at_mut(other).chain_mut().accept(&block, 0, now).unwrap();
+    }
+    let expected = cast.wire.at(other).chain().chain().tip().hash;
+    let engine = cast.engine;
+    cast.wire.connect(engine, other);
+    assert!(cast.until(10, |cast| cast.tip() == expected));
+    assert_eq!(cast.wire.at(other).chain().chain().tip().hash, expected);
+}
