@@ -21,7 +21,7 @@ use crate::relay::headers::{Headers, Verdict};
 use crate::relay::recent::Recent;
 use crate::sync::CatchUp;
 use crate::wire::{CompactBlock, Note, Request, Response};
-use assembly::Assembly;
+use assembly::{Assembly, Pending};
 use served::Served;
 use sides::Sides;
 
@@ -121,10 +121,9 @@ impl BlockRelay {
                 Ok(())
             }
             Happening::Left(peer) => self.left(hub, catch_up, *peer),
-            Happening::Tip { connected, source, .. } => {
-                connected.iter().for_each(|hash| drop(self.assemblies.remove(hash)));
+            Happening::Tip { connected, source, .. } => self.arrived(hub, catch_up, connected).and_then(|()| {
                 if catch_up.is_behind() && source.is_some() { Ok(()) } else { self.announce_tip(hub, connected) }
-            }
+            }),
             Happening::Transaction { .. } => Ok(()),
         };
         fail_on(hub, done);
@@ -269,6 +268,9 @@ impl BlockRelay {
 
     /// Takes up the announcements that had waited for a block.
     fn free_children(&mut self, hub: &mut Hub, catch_up: &mut CatchUp, hash: BlockHash) -> Result<(), StoreError> {
+        if self.children.is_empty() {
+            return Ok(());
+        }
         let stands_on_it = |child: &Announcement| child.header.template.prev_hash == hash;
         let (free, rest): (VecDeque<_>, VecDeque<_>) =
             std::mem::take(&mut self.children).into_iter().partition(stands_on_it);
@@ -276,12 +278,23 @@ impl BlockRelay {
         free.into_iter().try_for_each(|child| self.announced_one(hub, catch_up, child))
     }
 
+    /// Blocks are on the chain, whoever brought them: nothing is to be put together any more, and what waited for them is
+    /// taken up.
+    fn arrived(&mut self, hub: &mut Hub, catch_up: &mut CatchUp, connected: &[BlockHash]) -> Result<(), StoreError> {
+        for hash in connected {
+            self.assemblies.remove(hash);
+            self.free_children(hub, catch_up, *hash)?;
+        }
+        Ok(())
+    }
+
     fn left(&mut self, hub: &mut Hub, catch_up: &mut CatchUp, peer: ConnId) -> Result<(), StoreError> {
         self.sides.left(hub, peer);
         self.children.retain(|child| child.peer != peer);
         let mut stopped = Vec::new();
         for (hash, assembly) in &mut self.assemblies {
-            if assembly.left(peer) {
+            if let Some(Pending { id, .. }) = assembly.left(peer) {
+                self.asked.remove(&id);
                 stopped.push(*hash);
             }
         }

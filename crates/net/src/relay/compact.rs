@@ -161,3 +161,6 @@ fn number(short_id: &[u8; SHORT_ID_BYTES]) -> u64 {
 fn low_bits(id: u64) -> usize {
     usize::from(id as u16)
 }
+
+#[cfg(test)]
+mod tests;

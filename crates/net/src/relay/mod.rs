@@ -19,3 +19,6 @@ fn fail_on(hub: &mut Hub, done: Result<(), StoreError>) {
         hub.fail(error);
     }
 }
+
+#[cfg(test)]
+mod tests;

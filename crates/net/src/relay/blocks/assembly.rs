@@ -105,10 +105,10 @@ impl Assembly {
         }
     }
 
-    /// A peer is gone; whether it was being asked.
-    pub(crate) fn left(&mut self, peer: ConnId) -> bool {
+    /// A peer is gone; what it was being asked.
+    pub(crate) fn left(&mut self, peer: ConnId) -> Option<Pending> {
         self.announcers.retain(|announcer| announcer.peer != peer);
-        self.pending.take_if(|pending| pending.peer == peer).is_some()
+        self.pending.take_if(|pending| pending.peer == peer)
     }
 
     /// Whether another compact copy may be held against the mempool; counted if so.

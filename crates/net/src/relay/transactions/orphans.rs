@@ -93,3 +93,40 @@ impl Orphans {
         theirs.min_by_key(|(_, orphan)| orphan.number).map(|(wtxid, _)| *wtxid)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bloom_consensus::{Amount, Body, Height, Outpoint, Output, OutputKey};
+
+    use super::*;
+
+    fn orphan(number: u64, outputs: usize) -> (Transaction, BTreeSet<Txid>) {
+        let txid = Txid([number as u8; 32]);
+        let output = Output { amount: Amount::from_units(number), key: OutputKey([1; 32]) };
+        let body = Body::new(Height(number), vec![Outpoint { txid, index: 0 }], vec![output; outputs]).unwrap();
+        (Transaction::new(body, vec![[0; 64]]).unwrap(), BTreeSet::from([txid]))
+    }
+
+    #[test]
+    fn a_flood_of_orphans_is_bounded_and_pushes_out_only_its_makers() {
+        let mut orphans = Orphans::default();
+        for (number, outputs) in [(1, 1), (2, 1_000)] {
+            let (transaction, parents) = orphan(number, outputs);
+            orphans.keep(transaction, parents, ConnId(1));
+        }
+        for number in 10..2_000 {
+            let (transaction, parents) = orphan(number, if number < 1_000 { 1 } else { 2_400 });
+            orphans.keep(transaction, parents, ConnId(2 + number % 2));
+            assert!(orphans.kept.len() <= MOST_ORPHANS && orphans.bytes <= MOST_ORPHAN_BYTES);
+        }
+        let bytes: usize = orphans.kept.values().map(|orphan| orphan.transaction.encoded_len()).sum();
+        assert_eq!(bytes, orphans.bytes);
+        for number in [1, 2] {
+            let honest = orphans.children_of(&Txid([number; 32]));
+            assert!(honest.iter().any(|orphan| orphan.from == ConnId(1)), "{number}");
+        }
+        orphans.left(ConnId(2));
+        orphans.left(ConnId(3));
+        assert!(orphans.is_empty() && orphans.bytes == 0);
+    }
+}

@@ -130,3 +130,37 @@ impl WantList {
         Some(wtxids)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wtxid(number: u64) -> Wtxid {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_le_bytes());
+        Wtxid(bytes)
+    }
+
+    #[test]
+    fn however_much_is_announced_what_is_kept_and_asked_for_is_bounded() {
+        let mut list = WantList::default();
+        for peer in 0..40 {
+            list.joined(ConnId(peer));
+            for number in 0..10_000 {
+                list.announced(ConnId(peer), wtxid(peer * 10_000 + number));
+            }
+        }
+        assert_eq!(list.wants.len(), 40 * MOST_TO_DO);
+        let mut requests = 0;
+        while let Some((peer, wtxids)) = list.next() {
+            assert!(wtxids.len() <= MAX_TRANSACTIONS_ASKED);
+            list.asked(RequestId(requests), peer, wtxids);
+            requests += 1;
+        }
+        let asked: usize = list.requests.values().map(|asked| asked.wtxids.len()).sum();
+        assert_eq!(asked, MOST_ASKED);
+        assert!(list.loads.values().all(|load| load.asked <= MAX_TRANSACTIONS_ASKED));
+        (0..40).for_each(|peer| list.left(ConnId(peer)));
+        assert!(list.wants.is_empty() && list.requests.is_empty());
+    }
+}
