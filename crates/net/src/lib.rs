@@ -20,6 +20,8 @@ mod relay;
 mod sync;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "transport")]
+pub mod transport;
 pub mod wire;
 
 pub use address::{NetGroup, PeerAddr};

@@ -1,0 +1,89 @@
+//! Messages on a stream: `kind ‖ length ‖ body`, held against their bounds before a byte of the body is read.
+
+use std::io;
+use std::time::Duration;
+
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use thiserror::Error;
+use tokio::time::timeout;
+
+use super::budget::{Held, Purse};
+use crate::wire::{FRAME_HEADER_BYTES, FrameHeader, Protocol, WireError};
+
+/// A body is read in pieces of this many bytes: memory is taken as bytes come, not as they are promised.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// A frame as read.
+pub(super) struct Frame {
+    pub(super) kind: u8,
+    pub(super) body: Vec<u8>,
+    /// What it takes of the budgets, until it is dropped.
+    pub(super) held: Held,
+}
+
+/// Why there is no frame.
+#[derive(Debug, Error)]
+pub(super) enum FrameError {
+    /// Bytes that are no message.
+    #[error(transparent)]
+    Malformed(#[from] WireError),
+    /// The stream ended or failed.
+    #[error(transparent)]
+    Broken(#[from] io::Error),
+}
+
+/// Reads a frame and the end of the stream behind it. Its bytes may take this long, before and after there is room for
+/// them; how long there is no room is this node's affair. An error says whether there was none at first.
+pub(super) async fn read<S>(
+    stream: &mut S,
+    protocol: Protocol,
+    purse: &Purse,
+    time: Duration,
+) -> Result<Frame, (FrameError, bool)>
+where
+    S: AsyncRead + Unpin,
+{
+    let FrameHeader { kind, length } =
+        within(time, read_header(stream, protocol)).await.map_err(|error| (error, false))?;
+    let held = purse.take(FRAME_HEADER_BYTES + length).await;
+    let body = within(time, read_body(stream, length)).await.map_err(|error| (error, held.waited))?;
+    Ok(Frame { kind, body, held })
+}
+
+async fn read_header<S: AsyncRead + Unpin>(stream: &mut S, protocol: Protocol) -> Result<FrameHeader, FrameError> {
+    let mut header = [0; FRAME_HEADER_BYTES];
+    stream.read_exact(&mut header).await?;
+    Ok(FrameHeader::parse(header, protocol)?)
+}
+
+async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, length: usize) -> Result<Vec<u8>, FrameError> {
+    let mut body = Vec::new();
+    while body.len() < length {
+        let read = body.len();
+        body.resize(length.min(read + PIECE_BYTES), 0);
+        stream.read_exact(&mut body[read..]).await?;
+    }
+    end(stream).await?;
+    Ok(body)
+}
+
+async fn within<T>(time: Duration, read: impl Future<Output = Result<T, FrameError>>) -> Result<T, FrameError> {
+    timeout(time, read).await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+}
+
+/// Waits for the other end's last byte to have been read: nothing may follow a message, and nothing is kept of what does.
+pub(super) async fn end<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(), FrameError> {
+    match stream.read(&mut [0]).await? {
+        0 => Ok(()),
+        _ => Err(WireError::Value { what: "stream", why: "bytes after the message" }.into()),
+    }
+}
+
+/// Writes a frame and closes this end of the stream.
+pub(super) async fn write<S>(stream: &mut S, bytes: &[u8]) -> io::Result<()>
+where
+    S: AsyncWrite + Unpin,
+{
+    stream.write_all(bytes).await?;
+    stream.close().await
+}
