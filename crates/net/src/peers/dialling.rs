@@ -16,6 +16,8 @@ const DIAL_TIME: Duration = Duration::from_secs(60);
 /// network that was cut are one again soon after it is healed.
 const LEAST_DELAY: Duration = Duration::from_secs(1);
 const MOST_DELAY: Duration = Duration::from_secs(8);
+/// What it is left alone for when who is there is not one to speak with.
+const REFUSED_DELAY: Duration = Duration::from_secs(600);
 /// A connection that held so long was no failure.
 const STEADY: Duration = Duration::from_secs(30);
 /// Most addresses given by hand, and most that turned out to be this node's own.
@@ -31,6 +33,8 @@ struct Target {
     delay: Duration,
     /// Who was found there: it may be connected the other way.
     identity: Option<Identity>,
+    /// Not before, for it said goodbye.
+    refused: Option<Duration>,
     connection: Option<ConnId>,
 }
 
@@ -48,7 +52,7 @@ impl Dialler {
         if self.given.len() >= MAX_GIVEN && !self.given.contains_key(&address) {
             return false;
         }
-        let target = Target { next: now, delay: LEAST_DELAY, identity: None, connection: None };
+        let target = Target { next: now, delay: LEAST_DELAY, identity: None, refused: None, connection: None };
         self.given.entry(address).or_insert(target).next = now;
         true
     }
@@ -99,8 +103,30 @@ impl Dialler {
         }
     }
 
-    /// Dials what is due.
-    pub(super) fn tend(&mut self, hub: &mut Hub) {
+    /// Whoever is there will not be another soon: nothing is lost by waiting.
+    pub(super) fn put_off(&mut self, address: &PeerAddr, now: Duration) {
+        if let Some(target) = self.given.get_mut(address) {
+            target.connection = None;
+            target.refused = Some(now + REFUSED_DELAY);
+        }
+    }
+
+    /// Addresses that were dialled for something and of which nothing was heard yet.
+    pub(super) fn under_way(&self, role: Role) -> impl Iterator<Item = &PeerAddr> {
+        self.under_way.iter().filter(move |(_, (of, _))| *of == role).map(|(address, _)| address)
+    }
+
+    /// Whether an address is sought already, or is this node's own.
+    pub(super) fn knows(&self, address: &PeerAddr) -> bool {
+        self.under_way.contains_key(address) || self.given.contains_key(address) || self.has_own(address)
+    }
+
+    pub(super) fn has_own(&self, address: &PeerAddr) -> bool {
+        self.own.contains(address)
+    }
+
+    /// Dials what is due of what was given; names the dials that nothing was heard of in time, which count as failed.
+    pub(super) fn tend(&mut self, hub: &mut Hub) -> Vec<PeerAddr> {
         let now = hub.now.elapsed;
         let lost: Vec<PeerAddr> = self
             .under_way
@@ -108,8 +134,8 @@ impl Dialler {
             .filter(|(_, (_, since))| now >= *since + DIAL_TIME)
             .map(|(address, _)| *address)
             .collect();
-        for address in lost {
-            self.failed(&address, now);
+        for address in &lost {
+            self.failed(address, now);
         }
         let mut due = Vec::new();
         for (address, target) in &mut self.given {
@@ -126,6 +152,7 @@ impl Dialler {
         for address in due {
             self.dial(hub, address, Role::Given);
         }
+        lost
     }
 
     /// When there is something to do next.
@@ -142,7 +169,7 @@ impl Dialler {
         given.filter(|_| !is_full).chain(lost).min()
     }
 
-    fn dial(&mut self, hub: &mut Hub, address: PeerAddr, role: Role) {
+    pub(super) fn dial(&mut self, hub: &mut Hub, address: PeerAddr, role: Role) {
         if self.under_way.len() < MAX_DIALS && !self.under_way.contains_key(&address) {
             self.under_way.insert(address, (role, hub.now.elapsed));
             hub.act(Action::Dial { address });
@@ -153,7 +180,7 @@ impl Dialler {
 impl Target {
     fn postpone(&mut self, now: Duration) {
         self.connection = None;
-        self.next = now + self.delay;
+        self.next = (now + self.delay).max(self.refused.take().unwrap_or(now));
         self.delay = (self.delay * 2).min(MOST_DELAY);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Manager, Peer, Role};
+use super::{Manager, Peer, Role, eviction};
 use crate::event::{Action, AnswerId, ConnId, Direction, Event, Failure, Report};
 use crate::fault::Fault;
 use crate::hub::{Happening, Hub, Purpose};
@@ -110,16 +110,18 @@ impl Manager {
 
     /// Makes room for who dialled and said this, or says why there is none.
     fn crowd_out(&mut self, hub: &mut Hub, id: ConnId, hello: &Hello) -> Option<Goodbye> {
-        for other in self.others_of(hub, id) {
-            if !self.yields(hub, other, Direction::Inbound, hello) {
-                return Some(Goodbye::Full);
-            }
-        }
-        let inbound = hub.peers.joined().filter(|(_, peer)| peer.role == Role::Inbound).count();
-        if inbound >= hub.config.max_inbound {
+        let others = self.others_of(hub, id);
+        if others.iter().any(|other| !self.yields(hub, *other, Direction::Inbound, hello)) {
             return Some(Goodbye::Full);
         }
-        for other in self.others_of(hub, id) {
+        let is_inbound = |(other, peer): &(ConnId, &Peer)| peer.role == Role::Inbound && !others.contains(other);
+        if hub.peers.joined().filter(is_inbound).count() >= hub.config.max_inbound {
+            match eviction::victim(&hub.peers, &self.key) {
+                Some(victim) => hub.part(victim, "it gave way to another"),
+                None => return Some(Goodbye::Full),
+            }
+        }
+        for other in others {
             hub.part(other, "it is connected another way");
         }
         None
@@ -153,6 +155,13 @@ impl Manager {
         if let Some(goodbye) = self.refusal(hub, &hello) {
             return self.refused(hub, id, goodbye);
         }
+        if let Some(peer) = hub.peers.get_mut(id) {
+            peer.has_answered = true;
+            if peer.role == Role::Feeler {
+                self.book.connected(&peer.address, hub.now.unix);
+                return hub.part(id, "somebody is there");
+            }
+        }
         let others = self.others_of(hub, id);
         if others.iter().any(|other| !self.yields(hub, *other, Direction::Outbound, &hello)) {
             return hub.part(id, "it is connected another way");
@@ -164,8 +173,9 @@ impl Manager {
     }
 
     fn refused(&mut self, hub: &mut Hub, id: ConnId, goodbye: Goodbye) {
-        let Some(peer) = hub.peers.get(id) else { return };
-        let address = peer.address;
+        let Some(peer) = hub.peers.get_mut(id) else { return };
+        peer.has_answered = goodbye == Goodbye::Full;
+        let (address, role) = (peer.address, peer.role);
         let why = match goodbye {
             Goodbye::OtherNetwork(network_id) => format!("it is of another network, {network_id}"),
             Goodbye::Full => "it has no room, or is connected already".to_owned(),
@@ -173,11 +183,17 @@ impl Manager {
             Goodbye::Myself => "it is this node itself".to_owned(),
             Goodbye::Version(version) => format!("it speaks version {version}, not {WIRE_VERSION}"),
         };
-        if goodbye == Goodbye::Myself {
-            self.is_me(address);
+        if role == Role::Given {
+            hub.tell(Report::Left { peer: id, address, why: why.clone() });
         }
-        hub.tell(Report::Left { peer: id, address, why: why.clone() });
         hub.part(id, &why);
+        match goodbye {
+            Goodbye::Myself => self.dialler.is_own(address),
+            Goodbye::OtherNetwork(_) | Goodbye::Version(_) | Goodbye::Banned => {
+                self.dialler.put_off(&address, hub.now.elapsed);
+            }
+            Goodbye::Full => {}
+        }
     }
 
     /// Has told goodbye: hears nothing more, and ends the connection if the other does not.
@@ -235,7 +251,10 @@ impl Hub {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let (address, direction) = (peer.address, peer.direction);
         self.tell(Report::Joined { peer: id, address, direction, agent: hello.agent.clone(), height: hello.height });
+        let now = i128::from(self.now.unix.0);
         if let Some(peer) = self.peers.get_mut(id) {
+            let ahead = now - i128::from(hello.time.0);
+            peer.ahead_secs = i64::try_from(ahead).unwrap_or(if ahead < 0 { i64::MIN } else { i64::MAX });
             peer.hello = Some(hello);
         }
         self.peers.is_changed = true;

@@ -5,14 +5,19 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
+use super::clock::Clock;
 use super::dialling::Dialler;
+use super::gossip::Gossip;
 use super::greeting::HELLO_TIME;
-use super::{Peer, Role};
+use super::slots::{self, Slots};
+use super::{Peer, Role, eviction};
 use crate::address::PeerAddr;
 use crate::book::Book;
-use crate::event::{Action, AnswerId, ConnId, Direction, Finder, Identity};
+use crate::event::{Action, ConnId, Direction, Identity};
 use crate::hub::{Happening, Hub};
-use crate::wire::{KnownAddress, Response};
+
+/// Most connections that came and have not said hello.
+pub(super) const MAX_STRANGERS: usize = 64;
 
 /// What is known of connections beside what all parts may know.
 #[derive(Debug)]
@@ -23,7 +28,12 @@ pub(crate) struct Manager {
     pub(crate) book: Book,
     /// Told goodbye, and until when they may stay.
     pub(super) dismissed: VecDeque<(ConnId, Duration)>,
-    next: Option<Duration>,
+    pub(super) slots: Slots,
+    pub(super) gossip: Gossip,
+    clock: Clock,
+    /// What groups are hashed with, so that nobody knows which are protected.
+    pub(super) key: [u8; 32],
+    pub(super) next: Option<Duration>,
 }
 
 impl Manager {
@@ -33,7 +43,19 @@ impl Manager {
         for address in given {
             dialler.give(*address, Duration::ZERO);
         }
-        Self { nonce: hub.random.next_u64(), dialler, book, dismissed: VecDeque::new(), next: Some(Duration::ZERO) }
+        let mut key = [0; 32];
+        hub.random.fill_bytes(&mut key);
+        Self {
+            nonce: hub.random.next_u64(),
+            dialler,
+            slots: Slots::new(&book),
+            book,
+            dismissed: VecDeque::new(),
+            gossip: Gossip::default(),
+            clock: Clock::default(),
+            key,
+            next: Some(Duration::ZERO),
+        }
     }
 
     pub(crate) fn connected(
@@ -52,8 +74,18 @@ impl Manager {
         let is_welcome = !hub.peers.bans().has(&address, identity, hub.now.unix) && hub.peers.get(id).is_none();
         let Some(role) = role.filter(|_| is_welcome && has_room(hub, &address, direction)) else {
             hub.act(Action::Disconnect { peer: id });
-            return self.gone(hub, &address, direction, hub.now.elapsed);
+            if direction == Direction::Outbound {
+                self.gone(hub, &Peer::new(address, identity, direction, Role::Given, hub.now.elapsed));
+            }
+            return;
         };
+        let strangers = hub.peers.all().filter(|(_, peer)| peer.role == Role::Inbound && peer.hello.is_none()).count();
+        if role == Role::Inbound
+            && strangers >= MAX_STRANGERS
+            && let Some(stranger) = eviction::stranger(&hub.peers)
+        {
+            hub.part(stranger, "others wait to say hello");
+        }
         hub.peers.insert(id, Peer::new(address, identity, direction, role, hub.now.elapsed));
         if direction == Direction::Outbound {
             self.greet(hub, id);
@@ -66,21 +98,17 @@ impl Manager {
     }
 
     pub(crate) fn dial_failed(&mut self, hub: &mut Hub, address: PeerAddr) {
-        self.dialler.failed(&address, hub.now.elapsed);
-        self.next = Some(hub.now.elapsed);
+        if self.dialler.failed(&address, hub.now.elapsed).is_some() {
+            self.unanswered(hub, address);
+        }
     }
 
-    pub(crate) fn found(&mut self, _hub: &mut Hub, _addresses: &[PeerAddr], _finder: Finder) {}
-
-    pub(crate) fn addresses_asked(&mut self, hub: &mut Hub, id: ConnId, answer: AnswerId) {
-        hub.answer(id, answer, Response::Addresses(Vec::new()));
+    pub(crate) fn happened(&mut self, hub: &mut Hub, happening: &Happening) {
+        if let Happening::Joined(id) = happening {
+            self.introduced(hub, *id);
+            self.clock.compare(hub);
+        }
     }
-
-    pub(crate) fn addresses_told(&mut self, _hub: &mut Hub, _peer: ConnId, _addresses: &[KnownAddress]) {}
-
-    pub(super) fn addresses(&mut self, _hub: &mut Hub, _peer: ConnId, _response: Response) {}
-
-    pub(crate) fn happened(&mut self, _hub: &mut Hub, _happening: &Happening) {}
 
     /// Seeks an address given by hand; false if there are too many of them.
     pub(crate) fn give(&mut self, hub: &mut Hub, address: PeerAddr) -> bool {
@@ -103,42 +131,73 @@ impl Manager {
         self.dialler.given().copied().collect()
     }
 
-    pub(super) fn is_me(&mut self, address: PeerAddr) {
-        self.dialler.is_own(address);
-    }
-
     /// Does what is due, after every event.
     pub(crate) fn tend(&mut self, hub: &mut Hub) {
         let now = hub.now.elapsed;
-        for peer in hub.peers.take_ended() {
-            self.gone(hub, &peer.address, peer.direction, peer.since);
-        }
-        if !hub.peers.take_changed() && self.next.is_none_or(|next| next > now) {
+        self.take_leave(hub);
+        let is_changed = hub.peers.take_changed();
+        if !is_changed && self.next.is_none_or(|next| next > now) {
             return;
         }
         let late = |(id, peer): (ConnId, &Peer)| (peer.hello.is_none() && now >= peer.since + HELLO_TIME).then_some(id);
         for id in hub.peers.all().filter_map(late).collect::<Vec<_>>() {
             hub.part(id, "it did not say hello in time");
         }
-        for peer in hub.peers.take_ended() {
-            self.gone(hub, &peer.address, peer.direction, peer.since);
-        }
+        self.take_leave(hub);
         self.end_dismissed(hub);
-        self.dialler.tend(hub);
+        if is_changed {
+            self.remember_anchors(hub);
+        }
+        for lost in self.dialler.tend(hub) {
+            self.unanswered(hub, lost);
+        }
+        self.slots.tend(hub, &mut self.book, &mut self.dialler);
+        self.tend_gossip(hub);
         let greetings =
             hub.peers.all().filter(|(_, peer)| peer.hello.is_none()).map(|(_, peer)| peer.since + HELLO_TIME);
         let dismissed = self.dismissed.front().map(|(_, until)| *until);
-        self.next = greetings.chain(dismissed).chain(self.dialler.next(hub)).min();
+        let sought = self.dialler.next(hub).into_iter().chain(self.slots.next(hub, &self.dialler));
+        self.next = greetings.chain(dismissed).chain(sought).chain(self.gossip.next()).min();
     }
 
     pub(crate) fn next_wake(&self) -> Option<Duration> {
         self.next
     }
 
-    /// A connection ended.
-    fn gone(&mut self, hub: &Hub, address: &PeerAddr, direction: Direction, since: Duration) {
-        if direction == Direction::Outbound {
-            self.dialler.ended(address, hub.now.elapsed.saturating_sub(since), hub.now.elapsed);
+    /// Draws the consequences of connections that ended.
+    fn take_leave(&mut self, hub: &mut Hub) {
+        for peer in hub.peers.take_ended() {
+            if peer.direction == Direction::Outbound {
+                self.gone(hub, &peer);
+            }
+        }
+    }
+
+    /// A connection ended that was dialled.
+    fn gone(&mut self, hub: &Hub, peer: &Peer) {
+        let now = hub.now.elapsed;
+        self.dialler.ended(&peer.address, now.saturating_sub(peer.since), now);
+        if !peer.has_answered {
+            self.unanswered(hub, peer.address);
+        } else if peer.role != Role::Feeler {
+            self.slots.failed(peer.address, now);
+        }
+    }
+
+    /// Nobody said hello at an address. The book is told only when others did, for it may be this node's own line.
+    fn unanswered(&mut self, hub: &Hub, address: PeerAddr) {
+        self.slots.failed(address, hub.now.elapsed);
+        self.next = Some(hub.now.elapsed);
+        if hub.peers.joined().next().is_some() {
+            self.book.attempted(&address, hub.now.unix);
+        }
+    }
+
+    /// Keeps the peers in mind to be sought first after a restart. Who has none keeps those of before.
+    fn remember_anchors(&mut self, hub: &Hub) {
+        let anchors = slots::anchors(&hub.peers);
+        if !anchors.is_empty() && anchors != self.book.anchors() {
+            self.book.set_anchors(&anchors);
         }
     }
 }

@@ -2,9 +2,13 @@
 
 mod bans;
 mod budget;
+mod clock;
 mod dialling;
+mod eviction;
+mod gossip;
 mod greeting;
 mod manager;
+mod slots;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +60,10 @@ pub(crate) struct Peer {
     /// Points, of [`crate::fault::BAN_SCORE`], and since when they are forgiven.
     pub(crate) score: u32,
     pub(crate) scored: Duration,
+    /// How far this node's clock was ahead of its, when it said hello.
+    ahead_secs: i64,
+    /// Whether it returned hello, or said it: even if it was not let in then.
+    has_answered: bool,
     budget: Budget,
     /// What it said before its hello was here.
     early: Vec<Event>,
@@ -77,6 +85,8 @@ impl Peer {
             last_transaction: None,
             score: 0,
             scored: now,
+            ahead_secs: 0,
+            has_answered: false,
             budget: Budget::default(),
             early: Vec::new(),
         }

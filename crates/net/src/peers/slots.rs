@@ -1,0 +1,158 @@
+//! Whom this node seeks by its own choice: peers for its outbound slots, all of different network groups, those that said
+//! hello before first; and every two minutes an address that was only heard of, to see whether somebody answers there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rand_chacha::rand_core::Rng;
+
+use super::dialling::Dialler;
+use super::{Peers, Role, gossip};
+use crate::address::{NetGroup, PeerAddr};
+use crate::book::{Book, MAX_ANCHORS, Shelf};
+use crate::event::Direction;
+use crate::hub::Hub;
+
+/// Between two dials for slots.
+const PACE: Duration = Duration::from_millis(500);
+/// When no address fits, the book is looked at again after this.
+const IDLE: Duration = Duration::from_secs(5);
+/// Between two feelers; up to half as much is added by chance.
+const FEELER_EVERY: Duration = Duration::from_secs(120);
+/// For how long an address is left alone after it failed: while there are other peers, and when there is none.
+const REST: Duration = Duration::from_secs(600);
+const LONELY_REST: Duration = Duration::from_secs(8);
+/// Most addresses of which a failure is remembered here; the book remembers it in its own way.
+const MAX_RESTING: usize = 1_024;
+
+/// What is to be sought next, and when.
+#[derive(Debug)]
+pub(super) struct Slots {
+    next: Duration,
+    next_feeler: Duration,
+    /// The longest outbound peers of the last run, not sought yet.
+    anchors: Vec<PeerAddr>,
+    /// When addresses failed, of late.
+    failed: BTreeMap<PeerAddr, Duration>,
+}
+
+impl Slots {
+    pub(super) fn new(book: &Book) -> Self {
+        let anchors = book.anchors().iter().rev().copied().collect();
+        Self { next: Duration::ZERO, next_feeler: FEELER_EVERY, anchors, failed: BTreeMap::new() }
+    }
+
+    /// A dial, or what came of it before hello, failed.
+    pub(super) fn failed(&mut self, address: PeerAddr, now: Duration) {
+        self.failed.insert(address, now);
+        if self.failed.len() > MAX_RESTING {
+            let oldest = self.failed.iter().min_by_key(|(_, at)| **at).map(|(address, _)| *address);
+            oldest.map(|address| self.failed.remove(&address));
+        }
+    }
+
+    /// There is something new in the book.
+    pub(super) fn look_again(&mut self, now: Duration) {
+        self.next = self.next.min(now + PACE);
+    }
+
+    /// Dials what is due.
+    pub(super) fn tend(&mut self, hub: &mut Hub, book: &mut Book, dialler: &mut Dialler) {
+        let now = hub.now.elapsed;
+        if !is_choosing(hub) {
+            return;
+        }
+        if now >= self.next && has_free_slot(hub, dialler) {
+            let found = self.choose(hub, book, dialler);
+            self.next = now + if found.is_some() { PACE } else { IDLE };
+            if let Some(address) = found {
+                dialler.dial(hub, address, Role::Slot);
+            }
+        }
+        if now >= self.next_feeler {
+            self.next_feeler = now + FEELER_EVERY + Duration::from_secs(u64::from(hub.random.next_u32() % 60));
+            if let Some(address) = self.feel(hub, book, dialler) {
+                dialler.dial(hub, address, Role::Feeler);
+            }
+        }
+    }
+
+    /// When there is something to do next.
+    pub(super) fn next(&self, hub: &Hub, dialler: &Dialler) -> Option<Duration> {
+        let slot = has_free_slot(hub, dialler).then_some(self.next);
+        is_choosing(hub).then(|| slot.map_or(self.next_feeler, |slot| slot.min(self.next_feeler)))
+    }
+
+    fn choose(&mut self, hub: &mut Hub, book: &Book, dialler: &Dialler) -> Option<PeerAddr> {
+        let groups = taken_groups(hub, dialler);
+        let is_free = |address: &PeerAddr| !groups.contains(&NetGroup::of(address));
+        while let Some(anchor) = self.anchors.pop() {
+            if is_free(&anchor) && self.fits(hub, dialler, &anchor) {
+                return Some(anchor);
+            }
+        }
+        let mut random = hub.random.clone();
+        let mut fits = |address: &PeerAddr| is_free(address) && self.fits(hub, dialler, address);
+        // Who said hello before was somebody then; whoever fills the other table had only to speak of it.
+        let mut found = book.pick(&mut random, Shelf::Tried, hub.now.unix, &mut fits);
+        if found.is_none() {
+            found = book.pick(&mut random, Shelf::New, hub.now.unix, &mut fits);
+        }
+        hub.random = random;
+        found
+    }
+
+    fn feel(&self, hub: &mut Hub, book: &mut Book, dialler: &Dialler) -> Option<PeerAddr> {
+        if let Some(tried) = book.collision(hub.now.unix).filter(|address| self.fits(hub, dialler, address)) {
+            return Some(tried);
+        }
+        let mut random = hub.random.clone();
+        let mut fits = |address: &PeerAddr| self.fits(hub, dialler, address);
+        let found = book.pick(&mut random, Shelf::New, hub.now.unix, &mut fits);
+        hub.random = random;
+        found
+    }
+
+    /// Whether an address may be dialled now, slots aside.
+    fn fits(&self, hub: &Hub, dialler: &Dialler, address: &PeerAddr) -> bool {
+        let is_alone = hub.peers.joined().next().is_none();
+        let rest = if is_alone { LONELY_REST } else { REST };
+        gossip::is_reachable(hub, address)
+            && self.failed.get(address).is_none_or(|at| hub.now.elapsed >= *at + rest)
+            && !dialler.knows(address)
+            && hub.peers.bans().of_address(address, hub.now.unix).is_none()
+            && !is_connected(&hub.peers, address)
+    }
+}
+
+/// The outbound peers that have been connected longest, to be sought first after a restart.
+pub(super) fn anchors(peers: &Peers) -> Vec<PeerAddr> {
+    let mut chosen: Vec<_> = peers.joined().filter(|(_, peer)| peer.role == Role::Slot).collect();
+    chosen.sort_by_key(|(id, peer)| (peer.since, *id));
+    chosen.into_iter().take(MAX_ANCHORS).map(|(_, peer)| peer.address).collect()
+}
+
+/// Whether this node chooses peers for itself at all.
+fn is_choosing(hub: &Hub) -> bool {
+    hub.config.connect.is_empty() && hub.config.outbound > 0
+}
+
+fn has_free_slot(hub: &Hub, dialler: &Dialler) -> bool {
+    let connected = hub.peers.all().filter(|(_, peer)| peer.role == Role::Slot).count();
+    connected + dialler.under_way(Role::Slot).count() < hub.config.outbound
+}
+
+fn taken_groups(hub: &Hub, dialler: &Dialler) -> BTreeSet<NetGroup> {
+    let is_sought = |peer: &super::Peer| matches!(peer.role, Role::Slot | Role::Given);
+    let connected = hub.peers.all().filter(|(_, peer)| is_sought(peer)).map(|(_, peer)| peer.group);
+    connected.chain(dialler.under_way(Role::Slot).map(NetGroup::of)).collect()
+}
+
+/// Whether whoever takes connections at an address is connected, either way.
+fn is_connected(peers: &Peers, address: &PeerAddr) -> bool {
+    peers.all().any(|(_, peer)| match (peer.direction, &peer.hello) {
+        (Direction::Outbound, _) => peer.address == *address,
+        (Direction::Inbound, Some(hello)) => peer.address.with_port(hello.listen_port) == *address,
+        (Direction::Inbound, None) => false,
+    })
+}
