@@ -133,6 +133,10 @@ impl Coins {
     }
 }
 
+fn address(engine: usize) -> PeerAddr {
+    PeerAddr::new(IpAddr::V4(Ipv4Addr::new(20, engine as u8, 0, 1)), 7_617)
+}
+
 /// Engines, each connected with every other.
 struct Mesh {
     engines: Vec<Engine>,
@@ -158,7 +162,9 @@ impl Mesh {
         let mut mesh = Self { engines, now, queue: VecDeque::new(), received: vec![0; count] };
         for from in 0..count {
             for to in from + 1..count {
-                mesh.connect(from, to);
+                let (_, actions) = mesh.engines[from].add_peer(address(to), now);
+                mesh.perform(from, actions);
+                mesh.drain(|_, _| {});
             }
         }
         mesh.pass(Duration::from_secs(30));
@@ -176,14 +182,12 @@ impl Mesh {
         (other, self.end(other, of))
     }
 
-    fn connect(&mut self, from: usize, to: usize) {
+    fn dial(&mut self, from: usize, to: usize) {
         for (of, other, direction) in [(from, to, Direction::Outbound), (to, from, Direction::Inbound)] {
-            let address = PeerAddr::new(IpAddr::V4(Ipv4Addr::new(20, other as u8, 0, 1)), 7_617);
-            let identity = Identity([other as u8; 32]);
+            let (address, identity) = (address(other), Identity([other as u8; 32]));
             let peer = self.end(of, other);
             self.queue.push_back((of, Event::Connected { peer, address, identity, direction }));
         }
-        self.drain(|_, _| {});
     }
 
     /// Lets virtual time pass, so that what is to happen between two blocks happens.
@@ -255,8 +259,13 @@ impl Mesh {
                     let id = bloom_net::event::RequestId(id.0 / self.engines.len() as u64);
                     (to, Response::encoded_len(&response), Event::Response { peer, id, response })
                 }
+                Action::Dial { address: to } => {
+                    let to = (0..self.engines.len()).find(|engine| address(*engine) == to).unwrap();
+                    self.dial(engine, to);
+                    continue;
+                }
                 Action::Disconnect { .. } => panic!("all are honest"),
-                Action::Prove { .. } | Action::Dial { .. } | Action::Bar { .. } | Action::Tell(_) => continue,
+                Action::Prove { .. } | Action::Bar { .. } | Action::Tell(_) => continue,
             };
             self.received[to] += bytes + FRAME_HEADER_BYTES;
             self.queue.push_back((to, event));
