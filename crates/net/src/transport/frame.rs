@@ -32,8 +32,8 @@ pub(super) enum FrameError {
     Broken(#[from] io::Error),
 }
 
-/// Reads a frame and the end of the stream behind it. Its bytes may take this long, before and after there is room for
-/// them; how long there is no room is this node's affair. An error says whether there was none at first.
+/// Reads a frame and the end of the stream behind it. Its head, the room for its body and its body may take this long each.
+/// An error says whether there was no room at first.
 pub(super) async fn read<S>(
     stream: &mut S,
     protocol: Protocol,
@@ -45,7 +45,8 @@ where
 {
     let FrameHeader { kind, length } =
         within(time, read_header(stream, protocol)).await.map_err(|error| (error, false))?;
-    let held = purse.take(FRAME_HEADER_BYTES + length).await;
+    let room = timeout(time, purse.take(FRAME_HEADER_BYTES + length)).await;
+    let held = room.map_err(|_| (io::Error::from(io::ErrorKind::TimedOut).into(), true))?;
     let body = within(time, read_body(stream, length)).await.map_err(|error| (error, held.waited))?;
     Ok(Frame { kind, body, held })
 }

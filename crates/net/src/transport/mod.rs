@@ -14,6 +14,8 @@ mod listen;
 mod messages;
 mod names;
 mod post;
+#[cfg(any(test, feature = "raw-peer"))]
+pub mod raw;
 mod streams;
 mod swarm;
 mod tcp;

@@ -1,6 +1,9 @@
 //! Transports on the loopback.
 
 mod between;
+mod gate;
+mod hostile;
+mod key;
 
 use std::time::{Duration, Instant};
 
