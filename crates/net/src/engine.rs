@@ -142,7 +142,7 @@ impl Engine {
                     Purpose::Hello | Purpose::Addresses => self.manager.response(hub, peer, response),
                     Purpose::CatchUp => self.catch_up.response(hub, peer, id, response),
                     Purpose::Relay => self.blocks.response(hub, &mut self.catch_up, peer, id, response),
-                    Purpose::Transactions => self.transactions.response(hub, peer, id, response),
+                    Purpose::Transactions => self.transactions.response(hub, &self.catch_up, peer, id, response),
                 }
             }
             Event::Failed { peer, id, failure } => {
@@ -151,7 +151,7 @@ impl Engine {
                     Purpose::Hello | Purpose::Addresses => self.manager.failed(hub, peer, failure),
                     Purpose::CatchUp => self.catch_up.failed(hub, peer, id, failure),
                     Purpose::Relay => self.blocks.failed(hub, &mut self.catch_up, peer, id, failure),
-                    Purpose::Transactions => self.transactions.failed(hub, peer, id, failure),
+                    Purpose::Transactions => self.transactions.failed(hub, &self.catch_up, peer, id, failure),
                 }
             }
             Event::Wake => {
@@ -207,7 +207,7 @@ impl Engine {
                 self.manager.happened(hub, &happening);
                 self.catch_up.happened(hub, &happening);
                 self.blocks.happened(hub, &mut self.catch_up, &happening);
-                self.transactions.happened(hub, &happening);
+                self.transactions.happened(hub, &self.catch_up, &happening);
                 if let Happening::Joined(peer) = happening {
                     self.hub.take_early(peer).into_iter().for_each(|event| self.hear(event));
                 }

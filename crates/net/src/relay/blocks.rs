@@ -9,7 +9,7 @@ mod sides;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use bloom_chain::StoreError;
+use bloom_chain::{Known, StoreError};
 use bloom_consensus::{BlockHash, Header, Transaction};
 
 use crate::event::{AnswerId, ConnId, Failure, RequestId};
@@ -21,7 +21,7 @@ use crate::relay::headers::{Headers, Verdict};
 use crate::relay::recent::Recent;
 use crate::sync::CatchUp;
 use crate::wire::{CompactBlock, Note, Request, Response};
-use assembly::{Assembly, Pending};
+use assembly::Assembly;
 use served::Served;
 use sides::Sides;
 
@@ -46,7 +46,8 @@ pub(crate) struct BlockRelay {
     sides: Sides,
     headers: Headers,
     assemblies: BTreeMap<BlockHash, Assembly>,
-    asked: BTreeMap<RequestId, BlockHash>,
+    /// Of whom a part of which block was asked.
+    asked: BTreeMap<RequestId, (ConnId, BlockHash)>,
     children: VecDeque<Announcement>,
     early: Recent<BlockHash>,
     served: Served,
@@ -227,7 +228,7 @@ impl BlockRelay {
         let known = hub.chain.chain().known(&parent)?;
         match known {
             Some(known) if known.condemned => self.sides.announced_condemned(hub, peer),
-            Some(_) if !catch_up.is_behind() => return self.stands_on_known(hub, catch_up, announcement),
+            Some(known) if !catch_up.is_behind() => return self.stands_on(hub, catch_up, known, announcement),
             None if self.assemblies.contains_key(&parent) && self.children.len() < MOST_CHILDREN => {
                 self.children.push_back(announcement);
             }
@@ -236,10 +237,12 @@ impl BlockRelay {
         Ok(())
     }
 
-    fn stands_on_known(
+    /// A block that stands on one that the chain has.
+    fn stands_on(
         &mut self,
         hub: &mut Hub,
         catch_up: &mut CatchUp,
+        parent: Known,
         announcement: Announcement,
     ) -> Result<(), StoreError> {
         let Announcement { peer, header, compact } = announcement;
@@ -248,8 +251,15 @@ impl BlockRelay {
             assembly.announced_by(peer);
             return self.begin(hub, catch_up, hash, peer, compact);
         }
-        // Below the tip's height it is old news, or a branch that must first have more work: then its headers tell.
-        if header.template.height < hub.chain.chain().tip().height || self.early.contains(&hash) {
+        let tip = hub.chain.chain().tip();
+        // Below the tip's height it is old news, unless difficulties differ so much that it has more work.
+        if header.template.height < tip.height {
+            if parent.work.plus(header.template.difficulty) > tip.work {
+                catch_up.announced(hub, peer, &[header]);
+            }
+            return Ok(());
+        }
+        if self.early.contains(&hash) {
             return Ok(());
         }
         match self.headers.judge(hub, peer, &header, hash)? {
@@ -291,10 +301,10 @@ impl BlockRelay {
     fn left(&mut self, hub: &mut Hub, catch_up: &mut CatchUp, peer: ConnId) -> Result<(), StoreError> {
         self.sides.left(hub, peer);
         self.children.retain(|child| child.peer != peer);
+        self.asked.retain(|_, (asked, _)| *asked != peer);
         let mut stopped = Vec::new();
         for (hash, assembly) in &mut self.assemblies {
-            if let Some(Pending { id, .. }) = assembly.left(peer) {
-                self.asked.remove(&id);
+            if assembly.left(peer) {
                 stopped.push(*hash);
             }
         }

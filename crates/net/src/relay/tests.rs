@@ -59,9 +59,9 @@ fn next_block(wire: &Wire, engine: usize, key: u8, transactions: Vec<Transaction
     child(wire.at(engine).chain(), time, key, transactions)
 }
 
-/// An engine that has the trunk.
+/// An engine that has the trunk and seeks nobody by itself.
 fn engine(wire: &mut Wire) -> usize {
-    let node = wire.engine(Config::default());
+    let node = wire.engine(Config { outbound: 0, ..Config::default() });
     give(wire, node, &TRUNK);
     node
 }

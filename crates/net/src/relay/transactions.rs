@@ -57,14 +57,21 @@ impl TransactionRelay {
             self.outbox.has(peer, *wtxid);
             let is_here = hub.chain.mempool().get_by_witness(wtxid).is_some();
             let is_of_use = !is_here && !self.rejected.contains(wtxid) && !self.orphans.contains(wtxid);
-            if is_of_use && !catch_up.is_behind() {
+            if is_of_use {
                 self.wanted.announced(peer, *wtxid);
             }
         }
-        self.ask(hub);
+        self.ask(hub, catch_up);
     }
 
-    pub(crate) fn response(&mut self, hub: &mut Hub, peer: ConnId, id: RequestId, response: Response) {
+    pub(crate) fn response(
+        &mut self,
+        hub: &mut Hub,
+        catch_up: &CatchUp,
+        peer: ConnId,
+        id: RequestId,
+        response: Response,
+    ) {
         let Some(asked) = self.wanted.answered(id) else { return };
         let done = match response {
             Response::Transactions(transactions) => self.take_answer(hub, peer, asked, transactions),
@@ -77,19 +84,19 @@ impl TransactionRelay {
             }
         };
         fail_on(hub, done);
-        self.ask(hub);
+        self.ask(hub, catch_up);
     }
 
-    pub(crate) fn failed(&mut self, hub: &mut Hub, peer: ConnId, id: RequestId, failure: Failure) {
+    pub(crate) fn failed(&mut self, hub: &mut Hub, catch_up: &CatchUp, peer: ConnId, id: RequestId, failure: Failure) {
         let Some(asked) = self.wanted.answered(id) else { return };
         if failure == Failure::Timeout {
             hub.blame(peer, Fault::Stalled);
         }
         asked.into_iter().for_each(|wtxid| self.wanted.ask_another(wtxid));
-        self.ask(hub);
+        self.ask(hub, catch_up);
     }
 
-    pub(crate) fn happened(&mut self, hub: &mut Hub, happening: &Happening) {
+    pub(crate) fn happened(&mut self, hub: &mut Hub, catch_up: &CatchUp, happening: &Happening) {
         let done = match happening {
             Happening::Joined(peer) => {
                 if let Some(direction) = hub.peers.get(*peer).map(|peer| peer.direction) {
@@ -102,7 +109,6 @@ impl TransactionRelay {
                 self.outbox.left(*peer);
                 self.wanted.left(*peer);
                 self.orphans.left(*peer);
-                self.ask(hub);
                 Ok(())
             }
             Happening::Transaction { transaction, .. } => {
@@ -115,6 +121,7 @@ impl TransactionRelay {
             Happening::Tip { disconnected, .. } => self.new_tip(hub, disconnected),
         };
         fail_on(hub, done);
+        self.ask(hub, catch_up);
     }
 
     /// Answers with what waits, in the order asked for. An id may be a txid: who has a child does not know the wtxid of its
@@ -154,8 +161,11 @@ impl TransactionRelay {
         self.outbox.next_wake()
     }
 
-    fn ask(&mut self, hub: &mut Hub) {
-        while let Some((peer, wtxids)) = self.wanted.next() {
+    /// Asks for what may be asked for. Far behind the tip nothing that waits could be judged: it is remembered.
+    fn ask(&mut self, hub: &mut Hub, catch_up: &CatchUp) {
+        while !catch_up.is_behind()
+            && let Some((peer, wtxids)) = self.wanted.next()
+        {
             let request = Request::Transactions { wtxids: wtxids.clone() };
             let id = hub.ask(peer, Purpose::Transactions, request, ANSWER_WITHIN);
             self.wanted.asked(id, peer, wtxids);
@@ -261,7 +271,6 @@ impl TransactionRelay {
         if !self.orphans.is_empty() {
             let all = self.orphans.take_all();
             self.retry(hub, all)?;
-            self.ask(hub);
         }
         let mut left = MOST_QUEUED;
         for hash in disconnected.iter().take(MOST_BLOCKS_BACK) {

@@ -4,7 +4,7 @@ use bloom_chain::{AcceptError, MempoolEntry, Outcome, StoreError};
 use bloom_consensus::{Block, BlockHash};
 
 use super::BlockRelay;
-use super::assembly::{ANSWER_WITHIN, Part, Pending, Step};
+use super::assembly::{Part, Pending, Step};
 use crate::event::{ConnId, RequestId};
 use crate::fault::Fault;
 use crate::hub::{Hub, Purpose};
@@ -37,9 +37,10 @@ impl BlockRelay {
         }
         match assembly.next(hub.now.elapsed) {
             Step::Ask(peer, part) => {
-                let id = hub.ask(peer, Purpose::Relay, assembly.request(hash, part), ANSWER_WITHIN);
+                let (request, within) = assembly.request(hash, part);
+                let id = hub.ask(peer, Purpose::Relay, request, within);
                 assembly.pending = Some(Pending { id, peer, part });
-                self.asked.insert(id, hash);
+                self.asked.insert(id, (peer, hash));
                 Ok(())
             }
             Step::Wait(until) => {
@@ -59,7 +60,7 @@ impl BlockRelay {
 
     /// What was asked for by this number, unless that was given up meanwhile.
     pub(super) fn answered(&mut self, id: RequestId) -> Option<(BlockHash, Part)> {
-        let hash = self.asked.remove(&id)?;
+        let (_, hash) = self.asked.remove(&id)?;
         let pending = self.assemblies.get_mut(&hash)?.pending.take_if(|pending| pending.id == id)?;
         Some((hash, pending.part))
     }
@@ -76,16 +77,19 @@ impl BlockRelay {
         let Some(assembly) = self.assemblies.get_mut(&hash) else { return Ok(()) };
         match (part, response) {
             (Part::Compact, Response::Compact(compact)) if compact.header == assembly.header => {
-                assembly.failed(peer, Part::Compact);
                 return self.put_together(hub, hash, peer, *compact);
             }
             (Part::Missing, Response::Transactions(transactions)) => {
-                let Some(mut partial) = assembly.partial.take() else { return Ok(()) };
-                if partial.fill(transactions) {
-                    return self.finish(hub, hash, partial, None);
+                let Some((mut partial, _)) = assembly.partial.clone() else { return Ok(()) };
+                if !partial.fill(transactions) {
+                    hub.blame(peer, Fault::WrongAnswer);
+                    assembly.failed(peer, part);
+                    return Ok(());
                 }
-                hub.blame(peer, Fault::WrongAnswer);
-                assembly.is_not_it();
+                match partial.block() {
+                    Some(block) => return self.accept(hub, hash, block, None),
+                    None => assembly.is_not_it(),
+                }
             }
             (Part::Whole, Response::Blocks(blocks)) => return self.take_whole(hub, peer, hash, blocks),
             (Part::Compact | Part::Missing, Response::NotFound) => assembly.not_yet(peer, part, now),
@@ -131,37 +135,21 @@ impl BlockRelay {
         compact: CompactBlock,
     ) -> Result<(), StoreError> {
         let Some(assembly) = self.assemblies.get_mut(&hash) else { return Ok(()) };
-        if !assembly.may_try_copy() {
+        if !assembly.may_try_copy(peer) {
             return Ok(());
         }
         let waiting = hub.chain.mempool().entries().map(MempoolEntry::transaction);
         let rivals = self.served.competing(compact.header.template.prev_hash);
         let partial = Partial::new(compact, &hash, waiting.chain(rivals));
-        if partial.missing().is_empty() {
-            return self.finish(hub, hash, partial, None);
-        }
-        if assembly.partial.is_none() {
-            assembly.is_partial(partial, peer);
-        }
-        Ok(())
-    }
-
-    /// Nothing is missing any more: if it is the block, the chain gets it.
-    fn finish(
-        &mut self,
-        hub: &mut Hub,
-        hash: BlockHash,
-        partial: Partial,
-        whole_from: Option<ConnId>,
-    ) -> Result<(), StoreError> {
-        match partial.block() {
-            Some(block) => self.accept(hub, hash, block, whole_from),
-            None => {
-                if let Some(assembly) = self.assemblies.get_mut(&hash) {
-                    assembly.is_not_it();
-                }
-                Ok(())
+        if !partial.missing().is_empty() {
+            if assembly.partial.is_none() {
+                assembly.is_partial(partial, peer);
             }
+            return Ok(());
+        }
+        match partial.block() {
+            Some(block) => self.accept(hub, hash, block, None),
+            None => Ok(()),
         }
     }
 
