@@ -1,8 +1,9 @@
 //! Kademlia for finding addresses and nothing else: no record is kept for anybody, and no connection is made for it. Whom
 //! it would dial is told to the engine instead, which chooses its peers itself.
 
+use std::collections::BTreeSet;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
@@ -18,8 +19,10 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 use super::names::peer_addr;
 use crate::address::PeerAddr;
 
-/// From one walk to the next.
-pub(super) const WALK_EVERY: Duration = Duration::from_secs(600);
+/// From one walk to the next, once one found something.
+const WALK_EVERY: Duration = Duration::from_secs(600);
+/// Before that.
+const WALK_AGAIN: Duration = Duration::from_secs(60);
 /// For a walk, and for one request of it.
 const WALK_TIME: Duration = Duration::from_secs(30);
 const REQUEST_TIME: Duration = Duration::from_secs(10);
@@ -31,7 +34,9 @@ const MAX_FOUND: usize = 256;
 /// The distributed hash table.
 pub(super) struct Discovery {
     kademlia: kad::Behaviour<MemoryStore>,
+    /// Addresses that the last walk found.
     found: usize,
+    walked: Option<Instant>,
 }
 
 impl Discovery {
@@ -49,12 +54,19 @@ impl Discovery {
             .set_periodic_bootstrap_interval(None);
         let mut kademlia = kad::Behaviour::with_config(me, MemoryStore::new(me), config);
         kademlia.set_mode(Some(Mode::Server));
-        Self { kademlia, found: 0 }
+        Self { kademlia, found: 0, walked: None }
     }
 
-    /// Asks the peers there are for those near a random place.
-    pub(super) fn walk(&mut self) {
-        self.found = 0;
+    /// Asks the peers there are for those near a random place, if it is time to.
+    pub(super) fn walk(&mut self, now: Instant) {
+        let pause = if self.found == 0 { WALK_AGAIN } else { WALK_EVERY };
+        if self.walked.is_some_and(|walked| now.duration_since(walked) < pause) {
+            return;
+        }
+        if self.kademlia.kbuckets().next().is_none() {
+            return;
+        }
+        (self.found, self.walked) = (0, Some(now));
         self.kademlia.get_closest_peers(PeerId::random());
     }
 
@@ -68,7 +80,7 @@ impl Discovery {
             error: &DialError::Aborted,
             connection_id: connection,
         }));
-        let known: Vec<PeerAddr> = known.unwrap_or_default().iter().filter_map(peer_addr).collect();
+        let known: BTreeSet<PeerAddr> = known.unwrap_or_default().iter().filter_map(peer_addr).collect();
         let room = MAX_FOUND.saturating_sub(self.found);
         self.found += known.len().min(room);
         known.into_iter().take(room).collect()

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::config::{TransportConfig, TransportError};
-use super::discovery::{Discovery, WALK_EVERY};
+use super::discovery::Discovery;
 use super::gate::{Bars, Gate, unix_now};
 use super::messages::Messages;
 use super::names::{Names, multiaddr, peer_addr};
@@ -41,8 +41,8 @@ const MOST_SILENT: u32 = 2;
 const IDENTIFY_EVERY: Duration = Duration::from_secs(3_600);
 /// The share of the machine's memory above which no connection is made, whatever else is in order.
 const MEMORY_SHARE: f64 = 0.8;
-/// The first walk through the hash table, when there are peers to ask.
-const FIRST_WALK: Duration = Duration::from_secs(20);
+/// How often to see whether the hash table should be walked.
+const WALK_CHECK: Duration = Duration::from_secs(5);
 
 /// What the driver is told to do.
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl Driver {
 
     /// Runs until it is told to stop.
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
-        let mut walks = interval_at(Instant::now() + FIRST_WALK, WALK_EVERY);
+        let mut walks = interval_at(Instant::now() + WALK_CHECK, WALK_CHECK);
         walks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -157,7 +157,7 @@ impl Driver {
                 event = self.swarm.select_next_some() => self.happened(event),
                 _ = walks.tick() => {
                     if let Some(discovery) = self.swarm.behaviour_mut().discovery.as_mut() {
-                        discovery.walk();
+                        discovery.walk(Instant::now().into_std());
                     }
                 }
             }

@@ -1,6 +1,7 @@
 //! Transports on the loopback.
 
 mod between;
+mod finding;
 mod gate;
 mod hostile;
 mod key;
