@@ -15,9 +15,7 @@ use crate::hub::Hub;
 const BLOCKS: usize = 32;
 /// Bytes of them after which no more are.
 const BYTES: usize = 512 << 10;
-/// Blocks missing from which on several are one commit.
-const FAR: usize = 128;
-/// As many.
+/// Blocks that are one commit while many are missing.
 const BLOCKS_PER_COMMIT: usize = 64;
 /// No block that was taken waits longer to be durable.
 const COMMIT_TIME: Duration = Duration::from_secs(1);
@@ -40,7 +38,7 @@ impl CatchUp {
             let Some(hash) = self.path.first() else { break };
             let Some(held) = self.bodies.take(&hash) else { break };
             bytes += held.bytes;
-            if self.path.len() > FAR {
+            if self.is_behind() {
                 hub.chain.set_blocks_per_commit(BLOCKS_PER_COMMIT);
                 self.commits.since = self.commits.since.or(Some(hub.now.elapsed));
             }
@@ -92,7 +90,7 @@ impl CatchUp {
     /// Makes durable what was written: when nothing more is to come soon, or after a second.
     pub(super) fn end_commits(&mut self, hub: &mut Hub) -> Result<(), StoreError> {
         let Some(since) = self.commits.since else { return Ok(()) };
-        let is_near = self.path.len() <= FAR;
+        let is_near = !self.is_behind();
         if is_near {
             hub.chain.set_blocks_per_commit(1);
         }

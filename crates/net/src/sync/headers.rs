@@ -49,9 +49,11 @@ enum Next {
 }
 
 impl CatchUp {
-    /// Whether headers are being fetched that a full answer promised.
-    pub(super) fn is_fetching_headers(&self) -> bool {
-        self.sources.values().any(|source| source.batch.as_ref().is_some_and(|batch| batch.more))
+    /// Whether headers are being fetched that a full answer promised, on a branch that has more work than the chain.
+    pub(super) fn is_fetching_headers(&self, hub: &Hub) -> bool {
+        let tip = hub.chain.chain().tip().work;
+        let is_heavier = |best: BlockHash| self.tree.get(&best).is_none_or(|node| node.work > tip);
+        self.sources.values().any(|source| source.climbs && source.best.is_some_and(is_heavier))
     }
 
     /// When headers are to be looked at again at the latest.
@@ -174,6 +176,7 @@ impl CatchUp {
     ) -> Result<(), StoreError> {
         let Some(source) = self.sources.get_mut(&peer) else { return Ok(()) };
         let Some(asked) = source.asked.take_if(|asked| asked.id == id) else { return Ok(()) };
+        source.climbs = false;
         match response {
             Response::Headers(headers) => {
                 let Some(first) = headers.first() else { return Ok(()) };
@@ -202,6 +205,7 @@ impl CatchUp {
         if source.asked.take_if(|asked| asked.id == id).is_none() {
             return;
         }
+        source.climbs = false;
         if failure == Failure::Timeout {
             self.convict(hub, peer, Fault::Stalled);
         }
@@ -235,6 +239,7 @@ impl CatchUp {
         let Some(source) = self.sources.get_mut(&peer) else { return Ok(()) };
         let waiting = hashes.into_iter().zip(headers.iter().copied()).take(MAX_HEADERS).collect();
         source.batch = Some(Batch { waiting, job: None, more });
+        source.climbs = more;
         self.judge_next(hub, peer)
     }
 

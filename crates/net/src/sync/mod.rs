@@ -151,9 +151,9 @@ impl CatchUp {
         self.choose_path(hub);
         self.ask_for_bodies(hub);
         self.ask_for_headers(hub)?;
+        let fetching_headers = self.is_fetching_headers(hub);
+        self.progress.update(hub, &self.path, fetching_headers);
         self.end_commits(hub)?;
-        let behind = self.is_fetching_headers();
-        self.progress.update(hub, &self.path, behind);
         self.next_wake = self.when_to_wake(hub);
         Ok(())
     }

@@ -42,6 +42,8 @@ pub(super) struct Source {
     pub(super) has_more: bool,
     /// Whether what is under way was asked for because it may have more.
     pub(super) leads: bool,
+    /// Whether its last answer was full.
+    pub(super) climbs: bool,
     /// Since it last delivered: how often it was asked whether it has the branch that is followed.
     pub(super) probes: u32,
     pub(super) asked: Option<HeadersAsked>,
@@ -68,6 +70,7 @@ impl Source {
             best: None,
             has_more,
             leads: false,
+            climbs: false,
             probes: 0,
             asked: None,
             batch: None,
