@@ -13,8 +13,9 @@ use bloom_consensus::{
 };
 
 use crate::branch::{self, Switch, SwitchError};
-use crate::chain::{Chain, Tip};
+use crate::chain::Chain;
 use crate::error::{AcceptError, StoreError};
+use crate::facts::Tip;
 use crate::failpoints::kill_point;
 use crate::store::Entry;
 use crate::waiting::Waiting;

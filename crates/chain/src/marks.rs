@@ -9,8 +9,9 @@ use bloom_consensus::{BlockHash, Height};
 use thiserror::Error;
 
 use crate::branch::{self, Switch, SwitchError};
-use crate::chain::{Chain, Tip};
+use crate::chain::Chain;
 use crate::error::StoreError;
+use crate::facts::Tip;
 use crate::failpoints::kill_point;
 use crate::ledger::Ledger;
 use crate::prune::Pruning;

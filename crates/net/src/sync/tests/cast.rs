@@ -13,7 +13,7 @@ use bloom_kernel::{Backend, Batch, Seal};
 
 use crate::event::{ConnId, Event, Report};
 use crate::testing::{Wire, output_key};
-use crate::wire::{Hello, MAX_BLOCKS_BYTES, MAX_HEADERS, Request, Response};
+use crate::wire::{Hello, MAX_ANNOUNCED, MAX_BLOCKS_BYTES, MAX_HEADERS, Note, Request, Response};
 use crate::{Config, Fault};
 
 pub(super) static DEV: LazyLock<Params> = LazyLock::new(Params::dev);
@@ -135,6 +135,14 @@ impl Cast {
         let player = Player { line, manner, end, headers_asked: 0, blocks_asked: 0, served: 0 };
         self.players.insert(puppet, player);
         puppet
+    }
+
+    /// A puppet's chain grows, and it says so.
+    pub(super) fn lengthen(&mut self, puppet: usize, line: Vec<Block>) {
+        let player = self.players.get_mut(&puppet).unwrap();
+        let news = line[line.len() - MAX_ANNOUNCED..].iter().map(|block| block.header).collect();
+        player.line = line;
+        self.wire.say(player.end, Note::Blocks(news));
     }
 
     /// Lets time pass until something holds, at most so many seconds; says whether it does.

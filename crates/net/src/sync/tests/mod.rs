@@ -57,12 +57,15 @@ fn who_stalls_is_replaced_within_seconds_and_asked_no_more_after_the_second_time
     assert!(cast.until(10, |cast| cast.has(&line)));
     assert!(!cast.faults(staller).is_empty());
     assert_eq!(cast.faults(honest), []);
-    // Whatever is mined next.
-    let longer = grow(line, 150, 2);
-    cast.join(longer.clone(), Manner::Honest);
-    let asked = cast.players[&staller].blocks_asked;
-    assert!(cast.until(10, |cast| cast.has(&longer)));
-    assert!(cast.players[&staller].blocks_asked <= asked + 4);
+    cast.until(5, |_| false);
+    assert!(cast.is_connected(staller), "once is bad luck");
+    for (player, length) in [(staller, 600), (honest, 600)] {
+        cast.lengthen(player, cut(&long(), length));
+    }
+    assert!(cast.until(10, |cast| cast.has(&long())));
+    assert!(cast.until(10, |cast| !cast.is_connected(staller)), "twice is not");
+    assert_eq!(cast.bans(), 0);
+    assert_eq!(cast.faults(honest), []);
 }
 
 #[test]
