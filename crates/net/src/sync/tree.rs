@@ -32,6 +32,8 @@ pub(super) struct Node {
     pub(super) owner: ConnId,
 }
 
+const _: () = assert!(size_of::<BlockHash>() + size_of::<Node>() < 300);
+
 impl Node {
     pub(super) fn height(&self) -> Height {
         self.header.template.height
