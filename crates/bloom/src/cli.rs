@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod lab;
 pub(crate) mod spending;
 mod tx;
 pub(crate) mod wallet;
@@ -12,6 +13,7 @@ use bloom_kernel::Backend;
 use clap::{Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 
+use self::lab::LabArgs;
 pub(crate) use self::tx::{TxAction, TxArgs};
 use self::wallet::WalletArgs;
 
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Attempt(AttemptArgs),
     /// Say what to expect of a difficulty on this machine
     Estimate(EstimateArgs),
+    /// Run networks of real nodes in virtual time
+    Lab(LabArgs),
     /// Make a genesis block
     Genesis(GenesisArgs),
     /// Print completions for a shell

@@ -26,6 +26,13 @@ impl LiveLine {
         }
     }
 
+    /// Says what `line` says once, where the line itself cannot be seen.
+    pub(crate) fn remark(&self, line: impl FnOnce() -> String) {
+        if self.0.is_hidden() {
+            crate::output::note(line());
+        }
+    }
+
     /// Takes the line away, so that something else can be printed; it comes back when it is next shown.
     pub(crate) fn clear(&self) {
         self.0.finish_and_clear();

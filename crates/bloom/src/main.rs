@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Vectors(args) => commands::vectors::run(args),
         Command::Attempt(args) => commands::attempt::run(args),
         Command::Estimate(args) => commands::estimate::run(args),
+        Command::Lab(args) => commands::lab::run(args),
         Command::Genesis(args) => commands::genesis::run(args),
         Command::Completions(args) => commands::shell::completions(args),
         Command::Man(args) => commands::shell::man(args),

@@ -6,18 +6,31 @@
 //!
 //! What is modelled and what is not is in `docs/simulator.md`.
 
-pub mod actor;
-pub mod dice;
+mod actor;
+mod blocks;
+mod citizen;
+mod dice;
+mod figures;
 mod link;
+mod mask;
+mod money;
+pub mod network;
 mod node;
-pub mod record;
-pub mod terrain;
-pub mod time;
+mod plan;
+mod record;
+mod terrain;
+mod time;
 mod traffic;
-pub mod world;
+mod world;
 
 pub use actor::Actor;
-pub use record::Record;
-pub use terrain::Terrain;
+pub use citizen::Citizen;
+pub use dice::{Dice, MILLION};
+pub use figures::{Figures, Propagation};
+pub use mask::{Mask, Vice};
+pub use network::{LabError, Progress};
+pub use plan::{MOST_HOURS, MOST_NODES, Partition, Plan, PlanError, SEEDS};
+pub use record::{NewTip, Record};
+pub use terrain::{PORT, Terrain, address};
 pub use time::Moment;
-pub use world::World;
+pub use world::{Cue, World};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bloom_consensus::Timestamp;
+use bloom_consensus::{BlockHash, Timestamp};
 use bloom_net::event::{AnswerId, BanKey, ConnId, Identity, RequestId};
 use bloom_net::{Now, PeerAddr};
 
@@ -24,6 +24,8 @@ pub(crate) struct Node {
     pub(crate) is_cut_off: bool,
     /// None while it does not run.
     pub(crate) since: Option<Moment>,
+    /// The tip that its chain was last seen to have.
+    pub(crate) tip: Option<BlockHash>,
     /// How often it was started: what was planned for an earlier life is void.
     pub(crate) life: u32,
     pub(crate) plugs: BTreeMap<ConnId, Plug>,
@@ -52,6 +54,7 @@ impl Node {
             skew_secs,
             is_cut_off: false,
             since: None,
+            tip: None,
             life: 0,
             plugs: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -76,6 +79,12 @@ impl Node {
     pub(crate) fn bars(&self, address: PeerAddr, identity: Identity, now: Timestamp) -> bool {
         let keys = [BanKey::Address(address.ip()), BanKey::Identity(identity)];
         keys.iter().any(|key| self.bars.get(key).is_some_and(|until| *until > now))
+    }
+
+    /// Its tip, if it is not the one that it was seen to have.
+    pub(crate) fn new_tip(&mut self) -> Option<BlockHash> {
+        let tip = self.actor.engine()?.chain().chain().tip().hash;
+        (self.tip.replace(tip) != Some(tip)).then_some(tip)
     }
 
     pub(crate) fn next_connection(&mut self) -> ConnId {

@@ -55,8 +55,6 @@ pub struct Record {
     pub honest_faults: BTreeMap<&'static str, u64>,
     /// Bans of honest nodes by honest ones.
     pub honest_banned: u64,
-    /// How often honest nodes left so many blocks for others.
-    pub reorganisations: BTreeMap<usize, u64>,
 }
 
 impl Record {
@@ -137,12 +135,6 @@ impl Record {
                         height.0
                     ),
                 );
-                if by_honest {
-                    self.tips.push_back(NewTip { at, node, hash: *hash });
-                    if *reorganised > 0 {
-                        *self.reorganisations.entry(*reorganised).or_default() += 1;
-                    }
-                }
             }
             Report::Syncing { height, target, .. } => {
                 self.say(at, format_args!("n{node} catches up from {} to {}", height.0, target.0));

@@ -23,13 +23,13 @@ pub(crate) enum Parcel {
 impl Parcel {
     /// Bytes on the line.
     pub(crate) fn bytes(&self) -> usize {
-        let body = match self {
+        let frame = match self {
             Self::Note(note) => note.encoded_len(),
             Self::Request(_, request) => request.encoded_len(),
-            Self::Response(_, _) => 0,
+            Self::Response(_, response) => response.encoded_len(),
             Self::Close => return OVERHEAD_BYTES,
         };
-        body.saturating_add(5).saturating_add(OVERHEAD_BYTES)
+        frame.saturating_add(OVERHEAD_BYTES)
     }
 
     /// What is sent, for people.

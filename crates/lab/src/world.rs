@@ -38,11 +38,32 @@ const JITTER_PERCENT: u64 = 10;
 const ROUND: Duration = Duration::from_nanos(100);
 const PROVING_CORES: u32 = 4;
 
+/// What whoever plays with a world has planned to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cue {
+    /// A node starts, or comes back.
+    Start(usize),
+    /// It leaves, and comes back later.
+    Leave(usize),
+    /// A block is found.
+    Block,
+    /// Somebody pays.
+    Payment,
+    /// The network breaks.
+    Break,
+    /// It heals.
+    Mend,
+    /// The last block is found.
+    Last,
+    /// Somebody looks how far it is.
+    Look,
+}
+
 /// What was planned.
 #[derive(Debug)]
 enum Due {
     /// Something from outside: [`World::run`] yields it.
-    Outside(u64),
+    Outside(Cue),
     Wake(usize),
     /// A dial comes to an end.
     Dialled {
@@ -168,12 +189,12 @@ impl World {
     }
 
     /// Plans something that [`World::run`] will yield.
-    pub fn plan(&mut self, at: Moment, what: u64) {
+    pub fn plan(&mut self, at: Moment, what: Cue) {
         self.agenda.plan(at, Due::Outside(what));
     }
 
     /// Goes on until something from outside is due, or to that time.
-    pub fn run(&mut self, until: Moment) -> Option<u64> {
+    pub fn run(&mut self, until: Moment) -> Option<Cue> {
         while let Some((at, due)) = self.agenda.next(until) {
             self.now = self.now.max(at);
             self.record.events += 1;

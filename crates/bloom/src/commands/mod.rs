@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod chain;
 pub(crate) mod estimate;
 pub(crate) mod genesis;
+pub(crate) mod lab;
 pub(crate) mod mempool;
 pub(crate) mod mine;
 pub(crate) mod shell;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{Due, JITTER_PERCENT, PROVING_CORES, ROUND, WAKE_LEAST, World, proof};
 use crate::link::{Link, Side, other};
 use crate::node::Plug;
+use crate::record::NewTip;
 use crate::time::{Moment, nanos};
 use crate::traffic::Parcel;
 
@@ -60,10 +61,15 @@ impl World {
         }
     }
 
-    /// Sees to it that the node is woken when it wants to be.
+    /// Looks at a node after it did something: whether it has a new tip, and when it wants to be woken.
     pub(super) fn schedule(&mut self, number: usize, was_woken: bool) {
         let now = self.now;
         let Some(node) = self.nodes.get_mut(number) else { return };
+        if node.is_honest
+            && let Some(hash) = node.new_tip()
+        {
+            self.record.tips.push_back(NewTip { at: now, node: number, hash });
+        }
         let (Some(since), Some(elapsed)) = (node.since, node.actor.next_wake()) else {
             node.wake = None;
             return;
