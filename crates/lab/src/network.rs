@@ -325,12 +325,7 @@ fn settle(plan: &Plan, params: &Params, past: &[Block], now: Timestamp, world: &
                 chain.accept_proven(block, 0, now).expect("a history that was judged good is taken");
             }
         }
-        let added: Vec<_> = (0..8)
-            .map(|_| dice.index(plan.nodes))
-            .filter(|other| *other != node)
-            .map(|node| place(node, groups))
-            .collect();
-        let config = Config { listen_port: Some(PORT), added, ..Config::default() };
+        let config = Config { listen_port: Some(PORT), ..Config::default() };
         let own = Dice::new(plan.seed, STREAM_NODES + 2 * node as u64);
         let citizen = Citizen::new(chain, config, seeds.clone(), plan.backend, own);
         let skew = i64::try_from(dice.below(2 * MOST_SKEW + 1)).unwrap_or(0) - MOST_SKEW.cast_signed();

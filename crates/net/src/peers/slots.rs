@@ -15,8 +15,10 @@ use crate::hub::Hub;
 
 /// Between two dials for slots.
 const PACE: Duration = Duration::from_millis(500);
-/// When no address fits, the book is looked at again after this.
+/// When no address fits, the book is looked at again after this at first, and after twice as long each time up to the
+/// most: a small network never has one for every slot, and looking costs something. Who has no peer keeps to the first.
 const IDLE: Duration = Duration::from_secs(5);
+const MOST_IDLE: Duration = Duration::from_secs(160);
 /// Between two feelers; up to half as much is added by chance.
 const FEELER_EVERY: Duration = Duration::from_secs(120);
 /// For how long an address is left alone after it failed: while there are other peers, and when there is none.
@@ -29,6 +31,7 @@ const MAX_RESTING: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Slots {
     next: Duration,
+    idle: Duration,
     next_feeler: Duration,
     /// The longest outbound peers of the last run, not sought yet.
     anchors: Vec<PeerAddr>,
@@ -39,7 +42,7 @@ pub(super) struct Slots {
 impl Slots {
     pub(super) fn new(book: &Book) -> Self {
         let anchors = book.anchors().iter().rev().copied().collect();
-        Self { next: Duration::ZERO, next_feeler: FEELER_EVERY, anchors, failed: BTreeMap::new() }
+        Self { next: Duration::ZERO, idle: IDLE, next_feeler: FEELER_EVERY, anchors, failed: BTreeMap::new() }
     }
 
     /// A dial, or what came of it before hello, failed.
@@ -54,6 +57,7 @@ impl Slots {
     /// There is something new in the book.
     pub(super) fn look_again(&mut self, now: Duration) {
         self.next = self.next.min(now + PACE);
+        self.idle = IDLE;
     }
 
     /// Dials what is due.
@@ -64,9 +68,13 @@ impl Slots {
         }
         if now >= self.next && has_free_slot(hub, dialler) {
             let found = self.choose(hub, book, dialler);
-            self.next = now + if found.is_some() { PACE } else { IDLE };
             if let Some(address) = found {
+                (self.next, self.idle) = (now + PACE, IDLE);
                 dialler.dial(hub, address, Role::Slot);
+            } else {
+                let is_alone = hub.peers.joined().next().is_none();
+                self.next = now + if is_alone { IDLE } else { self.idle };
+                self.idle = (self.idle * 2).min(MOST_IDLE);
             }
         }
         if now >= self.next_feeler {
