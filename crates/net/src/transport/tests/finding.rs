@@ -85,9 +85,10 @@ fn a_proxy_that_is_not_there_is_not_gone_around() {
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (a, b) = (Node::new(|config| config.socks5 = Some(nowhere)), Node::plain());
     a.transport.perform(Action::Dial { address: b.address() });
-    a.wait(|event| match event {
-        Event::DialFailed { address } => Some(assert_eq!(address, b.address())),
+    let failed = a.wait(|event| match event {
+        Event::DialFailed { address } => Some(address),
         Event::Connected { .. } => panic!("it went around its proxy"),
         _ => None,
     });
+    assert_eq!(failed, b.address());
 }
