@@ -90,8 +90,8 @@ impl BlockRelay {
         id: RequestId,
         response: Response,
     ) {
-        let Some((hash, part)) = self.answered(id) else { return };
-        let done = self.take_answer(hub, peer, hash, part, response);
+        let Some((hash, pending)) = self.answered(id).filter(|(_, pending)| pending.peer == peer) else { return };
+        let done = self.take_answer(hub, hash, pending, response);
         let done = done.and_then(|()| self.go_on(hub, catch_up, hash));
         fail_on(hub, done);
     }
@@ -104,12 +104,12 @@ impl BlockRelay {
         id: RequestId,
         failure: Failure,
     ) {
-        let Some((hash, part)) = self.answered(id) else { return };
         if failure == Failure::Timeout {
             hub.blame(peer, Fault::Stalled);
         }
+        let Some((hash, pending)) = self.answered(id) else { return };
         if let Some(assembly) = self.assemblies.get_mut(&hash) {
-            assembly.failed(peer, part);
+            assembly.failed(peer, pending.part);
         }
         let done = self.go_on(hub, catch_up, hash);
         fail_on(hub, done);

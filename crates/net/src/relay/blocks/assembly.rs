@@ -13,6 +13,10 @@ use crate::wire::Request;
 const COMPACT_WITHIN: Duration = Duration::from_secs(2);
 /// How long transactions or a whole block may take: up to a mebibyte.
 const BODY_WITHIN: Duration = Duration::from_secs(5);
+/// Who is slow has company after this: a second is asked beside it, so that a liar in front costs no more.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
+/// Requests under way for one block.
+pub(crate) const MOST_PENDING: usize = 2;
 /// Who has announced a block and has no body yet is asked again after this.
 pub(crate) const AGAIN_AFTER: Duration = Duration::from_millis(60);
 /// And no more often than this, for one block.
@@ -50,8 +54,8 @@ struct Announcer {
 pub(crate) enum Step {
     /// This peer for this part.
     Ask(ConnId, Part),
-    /// Nobody before then.
-    Wait(Duration),
+    /// Nobody before then, or before somebody answers.
+    Wait(Option<Duration>),
     /// Nobody: all have failed.
     GiveUp,
 }
@@ -62,6 +66,9 @@ pub(crate) struct Pending {
     pub(crate) id: RequestId,
     pub(crate) peer: ConnId,
     pub(crate) part: Part,
+    since: Duration,
+    /// The copy that the missing ones are of.
+    copy: usize,
 }
 
 /// A block that is being put together.
@@ -71,12 +78,13 @@ pub(crate) struct Assembly {
     /// Who announced it first.
     pub(crate) source: ConnId,
     announcers: Vec<Announcer>,
-    pub(crate) pending: Option<Pending>,
+    pending: Vec<Pending>,
     /// What is asked for now.
     part: Part,
     /// What is here of it, and who sent the short ids.
     pub(crate) partial: Option<(Partial, ConnId)>,
     copies: usize,
+    partial_copy: usize,
     /// To be looked at again then.
     pub(crate) due: Option<Duration>,
 }
@@ -87,10 +95,11 @@ impl Assembly {
             header,
             source: peer,
             announcers: Vec::new(),
-            pending: None,
+            pending: Vec::new(),
             part: Part::Compact,
             partial: None,
             copies: 0,
+            partial_copy: 0,
             due: None,
         };
         assembly.announced_by(peer);
@@ -102,17 +111,41 @@ impl Assembly {
         self.announcers.first().map(|announcer| announcer.peer)
     }
 
+    /// Another has it. If copies had come to nothing so far, it may have one that does not.
     pub(crate) fn announced_by(&mut self, peer: ConnId) {
         let is_new = self.announcers.iter().all(|announcer| announcer.peer != peer);
         if is_new && self.announcers.len() < MOST_ANNOUNCERS {
-            self.announcers.push(Announcer { peer, failed: BTreeSet::new(), not_yet: 0, again_at: Duration::ZERO });
+            let again_at = Duration::ZERO;
+            self.announcers.push(Announcer { peer, failed: BTreeSet::new(), not_yet: 0, again_at });
+            if self.part == Part::Whole {
+                self.part = Part::Compact;
+            }
         }
     }
 
     /// A peer is gone; whether it was being asked.
     pub(crate) fn left(&mut self, peer: ConnId) -> bool {
         self.announcers.retain(|announcer| announcer.peer != peer);
-        self.pending.take_if(|pending| pending.peer == peer).is_some()
+        let before = self.pending.len();
+        self.pending.retain(|pending| pending.peer != peer);
+        self.pending.len() < before
+    }
+
+    /// A part was asked for.
+    pub(crate) fn asked(&mut self, id: RequestId, peer: ConnId, part: Part, now: Duration) {
+        self.pending.push(Pending { id, peer, part, since: now, copy: self.partial_copy });
+    }
+
+    /// What was asked for by this number; it is not under way any more.
+    pub(crate) fn answered(&mut self, id: RequestId) -> Option<Pending> {
+        let at = self.pending.iter().position(|pending| pending.id == id)?;
+        Some(self.pending.remove(at))
+    }
+
+    /// What is here of the copy that a request was about, if it is still the one.
+    pub(crate) fn partial_of(&self, pending: &Pending) -> Option<Partial> {
+        let (partial, _) = self.partial.as_ref().filter(|_| pending.copy == self.partial_copy)?;
+        Some(partial.clone())
     }
 
     /// Whether a peer's compact copy may be held against the mempool; counted if so.
@@ -125,6 +158,7 @@ impl Assembly {
     /// Transactions of a compact copy are missing; whoever sent it is asked first.
     pub(crate) fn is_partial(&mut self, partial: Partial, from: ConnId) {
         self.partial = Some((partial, from));
+        self.partial_copy = self.copies;
         self.part = Part::Missing;
         if let Some(at) = self.announcers.iter().position(|announcer| announcer.peer == from) {
             let announcer = self.announcers.remove(at);
@@ -161,13 +195,22 @@ impl Assembly {
     /// Whom to ask for what. When nobody is left for the parts of a copy, another copy is asked for; when there is none, the
     /// whole block.
     pub(crate) fn next(&mut self, now: Duration) -> Step {
+        let patient_until = self.pending.last().map(|pending| pending.since + PATIENCE);
+        if self.pending.len() >= MOST_PENDING {
+            return Step::Wait(None);
+        }
+        if patient_until.is_some_and(|until| until > now) {
+            return Step::Wait(patient_until);
+        }
         loop {
-            let able = self.announcers.iter().filter(|announcer| !announcer.failed.contains(&self.part));
+            let is_free = |peer| self.pending.iter().all(|pending| pending.peer != peer);
+            let able = self.announcers.iter().filter(|one| !one.failed.contains(&self.part) && is_free(one.peer));
             // The first that may be asked now, or else the one whose time comes first.
             let next = able.min_by_key(|announcer| announcer.again_at.max(now));
             match (next, self.part) {
                 (Some(announcer), part) if announcer.again_at <= now => return Step::Ask(announcer.peer, part),
-                (Some(announcer), _) => return Step::Wait(announcer.again_at),
+                (Some(announcer), _) => return Step::Wait(Some(announcer.again_at)),
+                (None, _) if !self.pending.is_empty() => return Step::Wait(None),
                 (None, Part::Missing) => self.is_not_it(),
                 (None, Part::Compact) => self.part = Part::Whole,
                 (None, Part::Whole) => return Step::GiveUp,

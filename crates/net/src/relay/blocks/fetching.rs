@@ -4,7 +4,7 @@ use bloom_chain::{AcceptError, MempoolEntry, Outcome, StoreError};
 use bloom_consensus::{Block, BlockHash};
 
 use super::BlockRelay;
-use super::assembly::{Part, Pending, Step};
+use super::assembly::{PATIENCE, Part, Pending, Step};
 use crate::event::{ConnId, RequestId};
 use crate::fault::Fault;
 use crate::hub::{Hub, Purpose};
@@ -31,20 +31,19 @@ impl BlockRelay {
     /// What an assembly needs next, if it is still one; what had waited for it, if not.
     pub(super) fn go_on(&mut self, hub: &mut Hub, catch_up: &mut CatchUp, hash: BlockHash) -> Result<(), StoreError> {
         let Some(assembly) = self.assemblies.get_mut(&hash) else { return self.free_children(hub, catch_up, hash) };
+        let now = hub.now.elapsed;
         assembly.due = None;
-        if assembly.pending.is_some() {
-            return Ok(());
-        }
-        match assembly.next(hub.now.elapsed) {
+        match assembly.next(now) {
             Step::Ask(peer, part) => {
                 let (request, within) = assembly.request(hash, part);
                 let id = hub.ask(peer, Purpose::Relay, request, within);
-                assembly.pending = Some(Pending { id, peer, part });
+                assembly.asked(id, peer, part, now);
+                assembly.due = Some(now + PATIENCE);
                 self.asked.insert(id, (peer, hash));
                 Ok(())
             }
             Step::Wait(until) => {
-                assembly.due = Some(until);
+                assembly.due = until;
                 Ok(())
             }
             Step::GiveUp => {
@@ -59,28 +58,26 @@ impl BlockRelay {
     }
 
     /// What was asked for by this number, unless that was given up meanwhile.
-    pub(super) fn answered(&mut self, id: RequestId) -> Option<(BlockHash, Part)> {
+    pub(super) fn answered(&mut self, id: RequestId) -> Option<(BlockHash, Pending)> {
         let (_, hash) = self.asked.remove(&id)?;
-        let pending = self.assemblies.get_mut(&hash)?.pending.take_if(|pending| pending.id == id)?;
-        Some((hash, pending.part))
+        Some((hash, self.assemblies.get_mut(&hash)?.answered(id)?))
     }
 
     pub(super) fn take_answer(
         &mut self,
         hub: &mut Hub,
-        peer: ConnId,
         hash: BlockHash,
-        part: Part,
+        pending: Pending,
         response: Response,
     ) -> Result<(), StoreError> {
-        let now = hub.now.elapsed;
+        let (now, Pending { peer, part, .. }) = (hub.now.elapsed, pending);
         let Some(assembly) = self.assemblies.get_mut(&hash) else { return Ok(()) };
         match (part, response) {
             (Part::Compact, Response::Compact(compact)) if compact.header == assembly.header => {
                 return self.put_together(hub, hash, peer, *compact);
             }
             (Part::Missing, Response::Transactions(transactions)) => {
-                let Some((mut partial, _)) = assembly.partial.clone() else { return Ok(()) };
+                let Some(mut partial) = assembly.partial_of(&pending) else { return Ok(()) };
                 if !partial.fill(transactions) {
                     hub.blame(peer, Fault::WrongAnswer);
                     assembly.failed(peer, part);

@@ -54,6 +54,26 @@ fn of_two_copies_the_right_one_is_taken_while_the_wrong_one_is_still_asked_about
 }
 
 #[test]
+fn a_liar_in_front_that_then_stalls_costs_half_a_second() {
+    let mut wire = Wire::new();
+    let node = engine(&mut wire);
+    let (_, liar) = puppet(&mut wire, node);
+    let (honest, other) = puppet(&mut wire, node);
+    let block = next_block(&wire, node, 9, Vec::new());
+    wire.say(liar, with_wrong_coinbase(&block));
+    wire.run(Duration::from_millis(50));
+    wire.say(other, Note::Blocks(vec![block.header]));
+    wire.run(Duration::from_millis(100));
+    assert!(requests(&mut wire, honest).is_empty());
+    wire.run(Duration::from_millis(600));
+    let asked = requests(&mut wire, honest);
+    let [(id, Request::Compact { .. })] = &asked[..] else { panic!("{asked:?}") };
+    wire.answer(*id, Response::Compact(Box::new(compact(&block, &block.hash(), 8))));
+    wire.run(Duration::from_millis(100));
+    assert_eq!(tip(&wire, node), block.hash());
+}
+
+#[test]
 fn short_ids_that_are_there_twice_are_asked_for() {
     let mut wire = Wire::new();
     let node = engine(&mut wire);
@@ -108,8 +128,8 @@ fn who_serves_another_body_whole_is_banned_and_the_next_is_asked() {
     assert!(matches!(faults(&wire, node)[..], [Fault::InvalidBlock(_)]), "{:?}", faults(&wire, node));
     assert!(wire.between(liar, node).is_empty());
     let asked = requests(&mut wire, honest);
-    let [(id, Request::Blocks { .. })] = &asked[..] else { panic!("{asked:?}") };
-    wire.answer(*id, Response::Blocks(vec![block.clone()]));
+    let [(id, Request::Compact { .. })] = &asked[..] else { panic!("{asked:?}") };
+    wire.answer(*id, Response::Compact(Box::new(compact(&block, &block.hash(), 8))));
     wire.run(Duration::from_millis(100));
     assert_eq!(tip(&wire, node), block.hash());
 }
