@@ -9,6 +9,7 @@ use bloom_consensus::{
     Amount, Block, BlockHash, Body, Coinbase, Height, NetworkId, Outpoint, Output, OutputKey, Params, Timestamp,
     Transaction, Txid, Work, Wtxid,
 };
+use bloom_fuzz::engine::step;
 use bloom_net::wire::{CompactBlock, FRAME_HEADER_BYTES, Goodbye, Hello, KnownAddress, Note, Request, Response};
 use bloom_net::{Book, NetGroup, PeerAddr};
 
@@ -20,7 +21,8 @@ fn main() -> io::Result<()> {
     let hellos = hellos().map(|hello| unframed(&Request::Hello(hello).encode()));
     let goodbyes = goodbyes().map(|goodbye| unframed(&Response::Goodbye(goodbye).encode()));
     write(&into, "hello", hellos.into_iter().chain(goodbyes))?;
-    write(&into, "book", books().iter().map(|book| unsealed(&book.encode())))
+    write(&into, "book", books().iter().map(|book| unsealed(&book.encode())))?;
+    write(&into, "engine", sequences().into_iter())
 }
 
 fn write(into: &Path, target: &str, seeds: impl Iterator<Item = Vec<u8>>) -> io::Result<()> {
@@ -176,4 +178,44 @@ fn books() -> Vec<Book> {
         book
     };
     [0, 1, 2, 7, 100].map(filled).into()
+}
+
+/// What a node may live through in a few steps.
+fn sequences() -> Vec<Vec<u8>> {
+    let said = |step: u8, slot: u8, frame: Vec<u8>| {
+        let message = unframed(&frame);
+        let length = u16::try_from(message.len()).expect("a short message").to_le_bytes();
+        [&[step, slot][..], &length, &message].concat()
+    };
+    let wait = |tenths: u16| [&[step::WAIT, 0][..], &tenths.to_le_bytes()].concat();
+    let (joined, came) = ([step::DIALLED, 0, step::HELLO, 0], [step::CAME, 1, step::HELLO, 1]);
+    let caught_up = [
+        &joined[..],
+        &wait(1),
+        &[step::HEADERS, 0, 0, 12, step::PROVEN, 0],
+        &wait(1),
+        &[step::BLOCKS, 0, 0, 12],
+        &wait(600),
+    ]
+    .concat();
+    let mut sequences = vec![
+        joined.to_vec(),
+        came.to_vec(),
+        caught_up.clone(),
+        [&caught_up[..], &came, &[step::ANNOUNCE, 1, 0, 1, step::COMPACT, 1, 11, 1]].concat(),
+        [&joined[..], &[step::HEADERS, 0, 0, 6, step::PROVEN, 0, step::BLOCKS, 0, 0, 2, step::FAILED, 0]].concat(),
+        [&came[..], &[step::COMPACT, 1, 0, 1, step::ANNOUNCE, 1, 1, 1, step::COMPACT_ANSWER, 1, 1, 1]].concat(),
+        [&came[..], &joined, &[step::LEFT, 1, step::CAME, 1], &wait(110), &[step::LEFT, 0]].concat(),
+        [&[step::FOUND, 0, 8, 8, 4, 4][..], &wait(10), &[step::DIAL, 2, step::HELLO, 2], &wait(1_300)].concat(),
+        [&[step::FOUND, 0, 9, 9, 4, 4][..], &joined, &wait(10), &[step::DIAL, 0], &wait(6_000)].concat(),
+    ];
+    let notes = notes().into_iter().filter(|note| note.encoded_len() < 2_000);
+    sequences
+        .push([came.to_vec()].into_iter().chain(notes.map(|n| said(step::NOTE, 1, n.encode()))).flatten().collect());
+    let requests = requests().into_iter().filter(|request| request.encoded_len() < 2_000);
+    let asks = requests.map(|request| said(step::REQUEST, 1, request.encode()));
+    sequences.push([caught_up, came.to_vec()].into_iter().chain(asks).flatten().collect());
+    let responses = responses().into_iter().filter(|response| response.encoded_len() < 2_000);
+    sequences.extend(responses.map(|response| [&joined[..], &said(step::ANSWER, 0, response.encode())].concat()));
+    sequences
 }

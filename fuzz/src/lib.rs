@@ -4,6 +4,8 @@
 //!
 //! A message is its kind ‖ its body.
 
+pub mod engine;
+
 use std::fmt::Debug;
 
 use bloom_net::Book;
