@@ -175,8 +175,9 @@ impl Hub {
         if let Ok(accepted) = &accepted {
             let followed =
                 accepted.followed.iter().filter_map(|followed| Some((followed.hash, followed.result.as_ref().ok()?)));
-            let outcomes = std::iter::once((block.hash(), &accepted.outcome)).chain(followed);
-            self.follow(old, outcomes, source);
+            let hash = block.hash();
+            let outcomes = std::iter::once((hash, &accepted.outcome)).chain(followed);
+            self.follow(old, outcomes, source, Some((hash, block.transactions.len())));
         }
         accepted
     }
@@ -186,7 +187,7 @@ impl Hub {
         let old = self.chain.chain().tip().hash;
         let followed = self.chain.retry(self.now.unix)?;
         let outcomes = followed.iter().filter_map(|followed| Some((followed.hash, followed.result.as_ref().ok()?)));
-        self.follow(old, outcomes, None);
+        self.follow(old, outcomes, None, None);
         Ok(())
     }
 
@@ -196,6 +197,7 @@ impl Hub {
         mut old: BlockHash,
         outcomes: impl Iterator<Item = (BlockHash, &'a Outcome)>,
         source: Option<ConnId>,
+        counted: Option<(BlockHash, usize)>,
     ) {
         for (hash, outcome) in outcomes {
             let (connected, disconnected) = match outcome {
@@ -204,8 +206,24 @@ impl Hub {
                 Outcome::SideBranch | Outcome::Orphan | Outcome::SetAside { .. } | Outcome::Known => continue,
             };
             let new = connected.last().copied().unwrap_or(old);
+            let transactions = counted.and_then(|(hash, count)| (hash == new).then_some(count));
+            self.tell_tip(new, transactions, disconnected.len(), source);
             self.happened.push_back(Happening::Tip { old, connected, disconnected, source });
             old = new;
+        }
+    }
+
+    fn tell_tip(&mut self, hash: BlockHash, counted: Option<usize>, reorganised: usize, from: Option<ConnId>) {
+        let chain = self.chain.chain();
+        // After the last step the tip's height is at hand, and what came in has been counted: nothing is read.
+        let tip = chain.tip();
+        let read = || Ok(chain.block(&hash)?.map(|block| (block.header.template.height, block.transactions.len())));
+        match counted.filter(|_| tip.hash == hash).map_or_else(read, |count| Ok(Some((tip.height, count)))) {
+            Ok(Some((height, transactions))) => {
+                self.tell(Report::Tip { hash, height, transactions, reorganised, from });
+            }
+            Ok(None) => {} // another has followed already, and it was pruned
+            Err(error) => self.fail(error),
         }
     }
 

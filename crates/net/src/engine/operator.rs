@@ -113,6 +113,12 @@ impl Engine {
         }
     }
 
+    /// Whether so much is missing that there is no point in building on the tip.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.catch_up.is_behind()
+    }
+
     /// Seeks a peer from now on, whatever the configuration says; false if so many are sought that one more is too many.
     pub fn add_peer(&mut self, address: PeerAddr, now: Now) -> (bool, Vec<Action>) {
         self.hub.now = now;
