@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod lab;
+mod node;
 pub(crate) mod spending;
 mod tx;
 pub(crate) mod wallet;
@@ -8,12 +9,13 @@ pub(crate) mod wallet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use bloom_consensus::Txid;
+use bloom_consensus::{Amount, Txid};
 use bloom_kernel::Backend;
 use clap::{Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 
 use self::lab::LabArgs;
+pub(crate) use self::node::{NodeArgs, PeersAction, PeersArgs};
 pub(crate) use self::tx::{TxAction, TxArgs};
 use self::wallet::WalletArgs;
 
@@ -29,6 +31,10 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a node: chain, mempool, network and, when asked, miner
+    Node(NodeArgs),
+    /// Look at the peers of a node, add and ban them
+    Peers(PeersArgs),
     /// Mine blocks on the chain in the data directory
     Mine(MineArgs),
     /// Check everything stored anew: proofs, bodies, spending
@@ -284,6 +290,12 @@ pub(crate) struct EstimateArgs {
     /// The difficulty, from 0.25 to 2^64 [default: those of the networks]
     #[arg(long, value_name = "D")]
     pub(crate) difficulty: Option<String>,
+    /// Say instead how many confirmations a payment of so much deserves
+    #[arg(long, value_name = "BLOOM", conflicts_with_all = ["difficulty", "threads", "watts"])]
+    pub(crate) amount: Option<Amount>,
+    /// The height at which that payment is in a block
+    #[arg(long, value_name = "HEIGHT", default_value_t = 1, requires = "amount")]
+    pub(crate) height: u64,
     /// Threads to reckon with [default: one a core]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,

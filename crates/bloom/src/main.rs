@@ -1,4 +1,4 @@
-//! `bloom`: BloomCoin in one program. So far it mines, and verifies and shows what was mined.
+//! `bloom`: BloomCoin in one program. A node, a miner, a wallet, and what looks at a chain.
 //!
 //! This crate parses, prints and chooses exit codes; what it prints is computed by the crates below it.
 
@@ -24,6 +24,8 @@ fn main() -> ExitCode {
     bloom_chain::failpoints::setup();
     let cli = Cli::parse();
     let done = match &cli.command {
+        Command::Node(args) => commands::node::run(args),
+        Command::Peers(args) => commands::peers::run(args),
         Command::Mine(args) => commands::mine::run(args),
         Command::Verify(args) => commands::verify::run(args),
         Command::Chain(args) => commands::chain::run(args),

@@ -82,6 +82,14 @@ fn explain(error: &anyhow::Error) -> String {
             told.push_str(&cause);
         }
     }
+    let locked = error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(StoreError::Locked { path, .. }) => Some(path),
+        _ => None,
+    });
+    if let Some(path) = locked.filter(|path| bloom_node::control::is_served(path)) {
+        let path = path.display();
+        told.push_str(&format!("; it is a node: ask it with `bloom peers status --data-dir {path}`"));
+    }
     told
 }
 

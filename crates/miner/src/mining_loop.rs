@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bloom_consensus::constants::FUTURE_LIMIT_SECS;
-use bloom_consensus::{Block, BlockHash, Difficulty, Draft, Height, Timestamp};
+use bloom_consensus::{Block, BlockHash, Difficulty, Draft, Height, Params, Timestamp};
 
 use crate::config::MinerConfig;
 use crate::estimate;
@@ -77,6 +77,18 @@ pub struct Pace {
     pub at_least: Duration,
     /// Which second a block claims.
     pub clock: Clock,
+}
+
+impl Pace {
+    /// The pace of a network: at least this many seconds between two blocks, or a second on dev and none elsewhere. At pace
+    /// 0 dev's blocks are a second apart by their own time, so that any number can be made at once.
+    #[must_use]
+    pub fn of(params: &Params, secs: Option<u32>) -> Self {
+        let is_dev = *params == Params::dev();
+        let secs = secs.unwrap_or(u32::from(is_dev));
+        let clock = if is_dev && secs == 0 { Clock::AfterParent } else { Clock::System };
+        Self { at_least: Duration::from_secs(secs.into()), clock }
+    }
 }
 
 /// What a mining loop lets its caller know.

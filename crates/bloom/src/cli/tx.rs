@@ -25,6 +25,12 @@ pub(crate) enum TxAction {
         #[arg(value_name = "FILE|HEX")]
         transaction: String,
     },
+    /// Hand a signed transaction to the node that runs in the data directory
+    Send {
+        /// The transaction in hexadecimal digits, or a file that holds them or the bytes themselves
+        #[arg(value_name = "FILE|HEX")]
+        transaction: String,
+    },
     /// Prove that a transaction or a coinbase is on the chain, to somebody who has none
     Prove {
         /// Its id

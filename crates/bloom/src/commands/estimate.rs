@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use bloom_consensus::{Difficulty, Draft, Params, Timestamp};
+use bloom_consensus::{Amount, Difficulty, Draft, Height, Params, Timestamp};
 use bloom_miner::energy::{self, EnergyMeter, Source};
 use bloom_miner::{Job, MinerConfig, Search, estimate};
+use bloom_node::confirmations;
 use serde_json::json;
 
 use crate::cli::EstimateArgs;
 use crate::context::{backend, difficulty, threads};
 use crate::live::{seconds, si};
-use crate::output::{note, result};
+use crate::output::{counted, note, result};
 
 /// How long the speed of this machine is measured.
 const MEASURE: Duration = Duration::from_secs(1);
@@ -20,6 +21,9 @@ const KELVIN: f64 = 300.0;
 const PRECISION_TURNS: f64 = 1.0 / 4_294_967_296.0;
 
 pub(crate) fn run(args: &EstimateArgs) -> Result<()> {
+    if let Some(amount) = args.amount {
+        return advise(amount, Height(args.height), args.json);
+    }
     let difficulties = match &args.difficulty {
         Some(text) => vec![("given".to_owned(), difficulty(text)?)],
         None => Params::well_known().iter().rev().map(|p| (p.name.clone(), p.genesis_difficulty())).collect(),
@@ -42,6 +46,28 @@ pub(crate) fn run(args: &EstimateArgs) -> Result<()> {
             note("no energy counter can be read here: say --watts W for an estimate of energy");
         }
     }
+    Ok(())
+}
+
+/// How many confirmations a payment deserves.
+fn advise(amount: Amount, height: Height, json: bool) -> Result<()> {
+    let advised = confirmations(amount, height);
+    if json {
+        return Ok(result(
+            json!({"amount": amount.units().to_string(), "height": height.0, "confirmations": advised}),
+        )?);
+    }
+    let advice = match advised {
+        Some(blocks) => {
+            format!(
+                "{}, so that rewriting them forgoes more in rewards than it brings",
+                counted(blocks, "confirmation")
+            )
+        }
+        None => "no number of rewards covers that; split it up".to_owned(),
+    };
+    result(format_args!("{amount} BLOOM at height {height}: {advice}"))?;
+    note("the payment's own block counts; see docs/node.md for what this weighs and what it does not");
     Ok(())
 }
 

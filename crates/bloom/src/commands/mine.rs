@@ -6,7 +6,7 @@ use anyhow::Result;
 use bloom_chain::{Chain, Keep, Options};
 use bloom_consensus::{Amount, Block, Difficulty, Height, OutputKey, Params, address};
 use bloom_miner::energy::{EnergyMeter, Source};
-use bloom_miner::{Clock, MinerConfig, MiningEvent, OnChain, Pace, Snapshot, Summary, estimate, mining_loop};
+use bloom_miner::{MinerConfig, MiningEvent, OnChain, Pace, Snapshot, Summary, estimate, mining_loop};
 use serde_json::json;
 
 use crate::cli::MineArgs;
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &MineArgs) -> Result<()> {
     let mut on_chain = on_chain.with_fault(|violation| {
         note(format_args!("what waits was refused, mining an empty block and judging all of it anew: {violation}"));
     });
-    let done = mining_loop(&config, &mut on_chain, pace(args, &params), args.blocks, &stop, |event| {
+    let done = mining_loop(&config, &mut on_chain, Pace::of(&params, args.pace), args.blocks, &stop, |event| {
         if let Err(error) = report.event(&event)
             && broken.is_ok()
         {
@@ -50,15 +50,6 @@ pub(crate) fn run(args: &MineArgs) -> Result<()> {
     saved?;
     broken?;
     report.end(&summary, chain.chain())
-}
-
-/// A block a second on dev, unless told otherwise; as fast as they come elsewhere. At pace 0 dev's blocks are a second
-/// apart by their own time, so that any number can be made at once.
-fn pace(args: &MineArgs, params: &Params) -> Pace {
-    let is_dev = *params == Params::dev();
-    let secs = args.pace.unwrap_or(u32::from(is_dev));
-    let clock = if is_dev && secs == 0 { Clock::AfterParent } else { Clock::System };
-    Pace { at_least: Duration::from_secs(secs.into()), clock }
 }
 
 /// Below 64 the attempts in flight are a fair part of those that a block takes.

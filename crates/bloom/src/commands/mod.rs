@@ -8,6 +8,8 @@ pub(crate) mod genesis;
 pub(crate) mod lab;
 pub(crate) mod mempool;
 pub(crate) mod mine;
+pub(crate) mod node;
+pub(crate) mod peers;
 pub(crate) mod shell;
 pub(crate) mod tx;
 pub(crate) mod vectors;

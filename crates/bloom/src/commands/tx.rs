@@ -6,10 +6,11 @@ use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use bloom_chain::{ProveError, SearchProgress};
 use bloom_consensus::{Height, Included, Output, Params, PaymentProof, Proven, Transaction, Txid, address};
 use bloom_kernel::Batch;
+use bloom_node::control::{ControlError, Request, ask};
 use serde_json::{Value, json};
 
 use crate::cli::{TxAction, TxArgs};
@@ -23,6 +24,7 @@ const MAX_FILE_BYTES: u64 = 2 * (1 << 20) + 2;
 pub(crate) fn run(args: &TxArgs) -> Result<()> {
     match &args.action {
         TxAction::Decode { transaction } => decode(&network(&args.place.network)?, transaction, args.json),
+        TxAction::Send { transaction } => send(&args.place.resolve()?.1, transaction, args.json),
         TxAction::Prove { txid, out, height, confirmations } => {
             let (params, directory) = args.place.resolve()?;
             let wanted = Wanted { txid, height: height.map(Height), confirmations: *confirmations };
@@ -32,12 +34,30 @@ pub(crate) fn run(args: &TxArgs) -> Result<()> {
     }
 }
 
-fn decode(params: &Params, text: &str, json: bool) -> Result<()> {
+/// The transaction in digits or a file.
+fn transaction(text: &str) -> Result<Transaction> {
     let bytes = match hex::decode(text) {
         Ok(bytes) => bytes,
         Err(_) => read_transaction(Path::new(text))?,
     };
-    let transaction = Transaction::decode(&bytes).context("not a transaction")?;
+    Transaction::decode(&bytes).context("not a transaction")
+}
+
+fn send(directory: &Path, text: &str, json: bool) -> Result<()> {
+    let transaction = hex::encode(transaction(text)?.encode());
+    let answer = ask(directory, &Request::Submit { transaction }).map_err(|error| match error {
+        ControlError::NotRunning { .. } => anyhow!("{error}: start one with `bloom node`"),
+        error => error.into(),
+    })?;
+    if json {
+        return Ok(result(answer)?);
+    }
+    let was = if answer["known"] == true { "waited already" } else { "was taken, and is passed on" };
+    Ok(result(format_args!("{} {was}", answer["txid"].as_str().unwrap_or("the transaction")))?)
+}
+
+fn decode(params: &Params, text: &str, json: bool) -> Result<()> {
+    let transaction = transaction(text)?;
     let body = transaction.body();
     if json {
         let inputs: Vec<Value> =
