@@ -26,8 +26,12 @@ const REQUEST_BYTES: usize = 768 << 10;
 const ANSWER_TIME: Duration = Duration::from_secs(4);
 /// How long the next block of all may take when others answer.
 const HEAD_TIME: Duration = Duration::from_millis(1_500);
-/// A peer that holds everybody up so often is let go, if there is another.
+/// A peer that holds everybody up so often is let go.
 const MOST_STALLS: u32 = 2;
+/// The same for one that alone has the branch: there is no other to take over, but it may be withheld.
+const MOST_STALLS_ALONE: u32 = 4;
+/// A peer that is busy so often in a row does not have what it shows.
+const MOST_REFUSALS: u32 = 30;
 /// How long a peer is left alone that is busy, failed or stalled.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -46,6 +50,17 @@ struct Fetch {
     since: Duration,
     /// Most bytes that it can bring.
     reserved: usize,
+}
+
+/// A peer that may be asked for bodies now.
+struct Able {
+    peer: ConnId,
+    /// Blocks of the path that it has.
+    reach: usize,
+    /// Requests, and most of them at a time.
+    under_way: usize,
+    allowance: usize,
+    request_len: usize,
 }
 
 /// What was asked for and what came.
@@ -126,10 +141,10 @@ impl Bodies {
         self.requests.values().filter(|fetch| fetch.peer == peer).count()
     }
 
-    /// Hashes of a request that is to bring neither too little nor too much.
-    fn request_len(&self) -> usize {
+    /// Hashes of a request that is to bring neither too little nor too much: half as much for each time that it was late.
+    fn request_len(&self, stalls: u32) -> usize {
         let average = if self.average == 0 { REQUEST_BYTES / 16 } else { self.average };
-        (REQUEST_BYTES / average.max(1)).clamp(1, MAX_BLOCKS_ASKED)
+        ((REQUEST_BYTES >> stalls.min(8)) / average.max(1)).clamp(1, MAX_BLOCKS_ASKED)
     }
 
     fn hold(&mut self, hash: BlockHash, held: Held) {
@@ -167,19 +182,20 @@ impl CatchUp {
         let now = hub.now.elapsed;
         let able = self.sources.iter().filter(|(_, source)| source.bodies_after <= now);
         let mut able: Vec<_> = able
-            .map(|(peer, source)| (*peer, self.reach(source.best), self.bodies.under_way(*peer), source.allowance))
-            .filter(|(_, reach, ..)| *reach > 0)
+            .map(|(peer, source)| Able {
+                peer: *peer,
+                reach: self.reach(source.best),
+                under_way: self.bodies.under_way(*peer),
+                allowance: source.allowance,
+                request_len: self.bodies.request_len(source.stalls),
+            })
             .collect();
         let mut from = 0;
         while let Some(first) = self.bodies.free_from(&self.path, from) {
-            let fits = |(_, reach, under_way, allowance): &&mut (_, usize, usize, usize)| {
-                *reach > first && under_way < allowance
-            };
-            let Some((peer, reach, under_way, _)) = able.iter_mut().filter(fits).min_by_key(|one| one.2) else {
-                return;
-            };
-            let hashes: Vec<_> = (first..(*reach).min(WINDOW_BLOCKS))
-                .take(self.bodies.request_len())
+            let fits = able.iter_mut().filter(|one| one.reach > first && one.under_way < one.allowance);
+            let Some(one) = fits.min_by_key(|one| one.under_way) else { return };
+            let hashes: Vec<_> = (first..one.reach.min(WINDOW_BLOCKS))
+                .take(one.request_len)
                 .map_while(|index| self.path.get(index).filter(|hash| self.bodies.is_free(hash)))
                 .collect();
             let reserved = (hashes.len() * MAX_BLOCK_BYTES).min(MAX_BLOCKS_BYTES);
@@ -187,13 +203,13 @@ impl CatchUp {
             if first > 0 && self.bodies.held_bytes + self.bodies.reserved + reserved > WINDOW_BYTES {
                 return;
             }
-            *under_way += 1;
+            one.under_way += 1;
             from = first + hashes.len();
             let request = Request::Blocks { hashes: hashes.clone() };
-            let id = hub.ask(*peer, Purpose::CatchUp, request, ANSWER_TIME);
+            let id = hub.ask(one.peer, Purpose::CatchUp, request, ANSWER_TIME);
             self.bodies.reserved += reserved;
             self.bodies.asked.extend(hashes.iter().map(|hash| (*hash, id)));
-            self.bodies.requests.insert(id, Fetch { peer: *peer, hashes, since: now, reserved });
+            self.bodies.requests.insert(id, Fetch { peer: one.peer, hashes, since: now, reserved });
         }
     }
 
@@ -202,7 +218,7 @@ impl CatchUp {
         match response {
             Response::Blocks(blocks) if !blocks.is_empty() => self.take_bodies(hub, peer, &fetch.hashes, blocks),
             Response::Blocks(_) | Response::NotFound => self.missed(peer),
-            Response::Busy => self.pause(hub, peer),
+            Response::Busy => self.refused(hub, peer),
             _ => self.convict(hub, peer, Fault::WrongAnswer),
         }
     }
@@ -229,6 +245,7 @@ impl CatchUp {
         if let Some(source) = self.sources.get_mut(&peer) {
             source.delivered = Some(hub.now.elapsed);
             source.probes = 0;
+            source.refusals = 0;
             source.allowance = (source.allowance + 1).min(MOST_REQUESTS);
         }
     }
@@ -238,6 +255,17 @@ impl CatchUp {
         if let Some(source) = self.sources.get_mut(&peer) {
             source.misses += 1;
             source.best = None;
+        }
+    }
+
+    /// It is busy.
+    fn refused(&mut self, hub: &Hub, peer: ConnId) {
+        self.pause(hub, peer);
+        let Some(source) = self.sources.get_mut(&peer) else { return };
+        source.refusals += 1;
+        if source.refusals >= MOST_REFUSALS {
+            source.refusals = 0;
+            self.missed(peer);
         }
     }
 
@@ -277,7 +305,7 @@ impl CatchUp {
         if let Some(source) = self.sources.get_mut(&peer) {
             source.allowance = 1;
             source.stalls += 1;
-            let let_go = source.stalls >= MOST_STALLS && !is_alone;
+            let let_go = source.stalls >= if is_alone { MOST_STALLS_ALONE } else { MOST_STALLS };
             hub.blame(peer, Fault::Stalled);
             if let_go {
                 self.let_go(hub, peer, "it stalled more than once");

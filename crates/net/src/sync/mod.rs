@@ -87,6 +87,9 @@ impl CatchUp {
             Happening::Joined(peer) => self.guard(hub, |this, hub| this.joined(hub, *peer)),
             Happening::Left(peer) => self.guard(hub, |this, _| {
                 this.forget(*peer);
+                // What it alone has shown goes with it, unless its bodies are being fetched.
+                let bests = this.sources.values().filter_map(|source| source.best);
+                this.tree.keep_only(bests.chain(this.path.target()).collect::<Vec<_>>());
                 Ok(())
             }),
             Happening::Tip { connected, .. } => {

@@ -60,6 +60,8 @@ pub(super) struct Source {
     pub(super) delivered: Option<Duration>,
     /// How often it held everybody up.
     pub(super) stalls: u32,
+    /// How often it was busy since it last delivered.
+    pub(super) refusals: u32,
     /// How often it did not have what it had shown the headers of.
     pub(super) misses: u32,
 }
@@ -80,6 +82,7 @@ impl Source {
             allowance: 2,
             delivered: None,
             stalls: 0,
+            refusals: 0,
             misses: 0,
         }
     }

@@ -169,6 +169,44 @@ fn it_goes_on_from_wherever_it_was() {
 }
 
 #[test]
+fn what_is_filed_of_a_branch_is_not_asked_for_again() {
+    let line = cut(&long(), 40);
+    let fork = grow(cut(&line, 10), 40, 2);
+    let mut cast = Cast::new(&line);
+    let (engine, now) = (cast.engine, cast.wire.clock().unix);
+    for block in &fork[11..=25] {
+        cast.wire.at_mut(engine).chain_mut().accept(block, 0, now).unwrap();
+    }
+    let peer = cast.join(fork.clone(), Manner::Honest);
+    assert!(cast.until(10, |cast| cast.has(&fork)));
+    assert_eq!(cast.players[&peer].served, 25);
+}
+
+#[test]
+fn a_branch_whose_bodies_are_withheld_keeps_nobody_from_the_next_best() {
+    let line = cut(&long(), 100);
+    let withheld = grow(cut(&line, 10), 200, 2);
+    let mut cast = Cast::new(&cut(&line, 50));
+    cast.join(withheld, Manner::Silent);
+    let honest = cast.join(line.clone(), Manner::Honest);
+    assert!(cast.until(60, |cast| cast.has(&line)));
+    assert!(cast.is_connected(honest));
+}
+
+#[test]
+fn a_block_that_was_set_aside_is_taken_when_its_time_has_come() {
+    let line = grow(beginning(), 5, 1);
+    let ahead = mine_at(line.clone(), Timestamp(BEGIN.0 + 840 + 100), 1, 0);
+    let mut cast = Cast::new(&line);
+    let (engine, now) = (cast.engine, cast.wire.clock().unix);
+    cast.wire.at_mut(engine).chain_mut().accept(&ahead[6], 0, now).unwrap();
+    cast.join(line.clone(), Manner::Honest);
+    cast.until(90, |_| false);
+    assert!(cast.has(&line));
+    assert!(cast.until(30, |cast| cast.has(&ahead)));
+}
+
+#[test]
 fn far_behind_all_that_have_the_branch_are_asked() {
     let line = long();
     let mut cast = Cast::new(&beginning());
