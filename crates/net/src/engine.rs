@@ -114,6 +114,12 @@ impl Engine {
         (admitted, self.settle())
     }
 
+    /// What the parts share, for tests that play one of them.
+    #[cfg(test)]
+    pub(crate) fn hub_for_test(&mut self) -> &mut Hub {
+        &mut self.hub
+    }
+
     fn dispatch(&mut self, event: Event) {
         let hub = &mut self.hub;
         match event {

@@ -48,6 +48,8 @@ pub struct PeerInfo {
 pub struct Status {
     /// The chain's last block.
     pub tip: Tip,
+    /// The height of the best header whose proof was checked, if it is beyond the tip.
+    pub best_header: Option<Height>,
     /// The greatest height that a connected peer claims, or the tip's.
     pub claimed: Height,
     /// Whether so much is missing that new blocks and transactions at the tip are of no use yet.
@@ -102,6 +104,7 @@ impl Engine {
         let inbound = peers.joined().filter(|(_, peer)| peer.direction == Direction::Inbound).count();
         Status {
             tip,
+            best_header: self.catch_up.best_height(),
             claimed: claims.max().unwrap_or(tip.height).max(tip.height),
             is_behind: self.catch_up.is_behind(),
             inbound,

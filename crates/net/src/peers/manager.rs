@@ -147,6 +147,9 @@ impl Manager {
         self.end_dismissed(hub);
         if is_changed {
             self.remember_anchors(hub);
+            if slots::is_alone(hub) {
+                self.slots.look_again(now);
+            }
         }
         for lost in self.dialler.tend(hub) {
             self.unanswered(hub, lost);
@@ -180,13 +183,13 @@ impl Manager {
         if !peer.has_answered {
             self.unanswered(hub, peer.address);
         } else if peer.role != Role::Feeler {
-            self.slots.failed(peer.address, now);
+            self.slots.failed(hub, peer.address);
         }
     }
 
     /// Nobody said hello at an address. The book is told only when others did, for it may be this node's own line.
     fn unanswered(&mut self, hub: &Hub, address: PeerAddr) {
-        self.slots.failed(address, hub.now.elapsed);
+        self.slots.failed(hub, address);
         self.next = Some(hub.now.elapsed);
         if hub.peers.joined().next().is_some() {
             self.book.attempted(&address, hub.now.unix);

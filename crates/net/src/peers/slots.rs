@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
 use super::dialling::Dialler;
@@ -19,6 +20,10 @@ const PACE: Duration = Duration::from_millis(500);
 /// most: a small network never has one for every slot, and looking costs something. Who has no peer keeps to the first.
 const IDLE: Duration = Duration::from_secs(5);
 const MOST_IDLE: Duration = Duration::from_secs(160);
+/// Groups of which an address is drawn for a slot; one of them is dialled.
+const DRAWN_GROUPS: usize = 64;
+/// Addresses that are looked at for them.
+const MOST_LOOKS: usize = 2_048;
 /// Between two feelers; up to half as much is added by chance.
 const FEELER_EVERY: Duration = Duration::from_secs(120);
 /// For how long an address is left alone after it failed: while there are other peers, and when there is none.
@@ -35,8 +40,8 @@ pub(super) struct Slots {
     next_feeler: Duration,
     /// The longest outbound peers of the last run, not sought yet.
     anchors: Vec<PeerAddr>,
-    /// When addresses failed, of late.
-    failed: BTreeMap<PeerAddr, Duration>,
+    /// When addresses failed, of late, and whether anybody else was there.
+    failed: BTreeMap<PeerAddr, (Duration, bool)>,
 }
 
 impl Slots {
@@ -46,15 +51,15 @@ impl Slots {
     }
 
     /// A dial, or what came of it before hello, failed.
-    pub(super) fn failed(&mut self, address: PeerAddr, now: Duration) {
-        self.failed.insert(address, now);
+    pub(super) fn failed(&mut self, hub: &Hub, address: PeerAddr) {
+        self.failed.insert(address, (hub.now.elapsed, is_alone(hub)));
         if self.failed.len() > MAX_RESTING {
-            let oldest = self.failed.iter().min_by_key(|(_, at)| **at).map(|(address, _)| *address);
+            let oldest = self.failed.iter().min_by_key(|(_, (at, _))| *at).map(|(address, _)| *address);
             oldest.map(|address| self.failed.remove(&address));
         }
     }
 
-    /// There is something new in the book.
+    /// There is something new in the book, or more to be filled.
     pub(super) fn look_again(&mut self, now: Duration) {
         self.next = self.next.min(now + PACE);
         self.idle = IDLE;
@@ -72,8 +77,7 @@ impl Slots {
                 (self.next, self.idle) = (now + PACE, IDLE);
                 dialler.dial(hub, address, Role::Slot);
             } else {
-                let is_alone = hub.peers.joined().next().is_none();
-                self.next = now + if is_alone { IDLE } else { self.idle };
+                self.next = now + if is_alone(hub) { IDLE } else { self.idle };
                 self.idle = (self.idle * 2).min(MOST_IDLE);
             }
         }
@@ -102,10 +106,8 @@ impl Slots {
         let mut random = hub.random.clone();
         let mut fits = |address: &PeerAddr| is_free(address) && self.fits(hub, dialler, address);
         // Who said hello before was somebody then; whoever fills the other table had only to speak of it.
-        let mut found = book.pick(&mut random, Shelf::Tried, hub.now.unix, &mut fits);
-        if found.is_none() {
-            found = book.pick(&mut random, Shelf::New, hub.now.unix, &mut fits);
-        }
+        let found = by_group(&mut random, hub, book, Shelf::Tried, &mut fits)
+            .or_else(|| by_group(&mut random, hub, book, Shelf::New, &mut fits));
         hub.random = random;
         found
     }
@@ -123,14 +125,34 @@ impl Slots {
 
     /// Whether an address may be dialled now, slots aside.
     fn fits(&self, hub: &Hub, dialler: &Dialler, address: &PeerAddr) -> bool {
-        let is_alone = hub.peers.joined().next().is_none();
-        let rest = if is_alone { LONELY_REST } else { REST };
+        let rest = |was_alone: bool| if was_alone || is_alone(hub) { LONELY_REST } else { REST };
         gossip::is_reachable(hub, address)
-            && self.failed.get(address).is_none_or(|at| hub.now.elapsed >= *at + rest)
+            && self.failed.get(address).is_none_or(|(at, was_alone)| hub.now.elapsed >= *at + rest(*was_alone))
             && !dialler.knows(address)
             && hub.peers.bans().of_address(address, hub.now.unix).is_none()
             && !is_connected(&hub.peers, address)
     }
+}
+
+/// An address of the book, each group of those that are drawn as likely as another: who has many addresses in few groups
+/// gains nothing by their number.
+fn by_group(
+    random: &mut ChaCha8Rng,
+    hub: &Hub,
+    book: &Book,
+    shelf: Shelf,
+    fits: &mut dyn FnMut(&PeerAddr) -> bool,
+) -> Option<PeerAddr> {
+    let mut drawn: BTreeMap<NetGroup, PeerAddr> = BTreeMap::new();
+    let mut looks = 0..MOST_LOOKS;
+    while drawn.len() < DRAWN_GROUPS {
+        let mut is_of_another =
+            |address: &PeerAddr| looks.next().is_some() && !drawn.contains_key(&NetGroup::of(address)) && fits(address);
+        let Some(address) = book.pick(random, shelf, hub.now.unix, &mut is_of_another) else { break };
+        drawn.insert(NetGroup::of(&address), address);
+    }
+    let chosen = random.next_u64() % drawn.len().max(1) as u64;
+    drawn.into_values().nth(usize::try_from(chosen).unwrap_or(0))
 }
 
 /// The outbound peers that have been connected longest, to be sought first after a restart.
@@ -143,6 +165,10 @@ pub(super) fn anchors(peers: &Peers) -> Vec<PeerAddr> {
 /// Whether this node chooses peers for itself at all.
 fn is_choosing(hub: &Hub) -> bool {
     hub.config.connect.is_empty() && hub.config.outbound > 0
+}
+
+pub(super) fn is_alone(hub: &Hub) -> bool {
+    hub.peers.joined().next().is_none()
 }
 
 fn has_free_slot(hub: &Hub, dialler: &Dialler) -> bool {
