@@ -9,6 +9,8 @@ use bloom_net::{Action, Engine, Now};
 use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, Sender, bounded};
 use thiserror::Error;
 
+use crate::mining::ToMine;
+
 /// Requests that wait for the engine's thread; more wait before the channel.
 pub(crate) const MOST_WAITING: usize = 64;
 
@@ -64,11 +66,12 @@ pub struct Handle {
     errands: Sender<Errand>,
     view: Arc<Mutex<View>>,
     stop: StopSignal,
+    pub(crate) to_mine: ToMine,
 }
 
 impl Handle {
-    pub(crate) fn new(errands: Sender<Errand>, view: Arc<Mutex<View>>, stop: StopSignal) -> Self {
-        Self { errands, view, stop }
+    pub(crate) fn new(errands: Sender<Errand>, view: Arc<Mutex<View>>, stop: StopSignal, to_mine: ToMine) -> Self {
+        Self { errands, view, stop, to_mine }
     }
 
     /// Has something done with the engine, and yields what came of it. What the engine wants done is done.

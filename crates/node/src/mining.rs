@@ -1,5 +1,7 @@
 //! The miner of a node: it works on whatever tip the engine's thread has, and rests while blocks are missing.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use std::{io, mem};
@@ -159,27 +161,25 @@ impl Miner {
     }
 }
 
-/// Mines while nothing is missing, until the node ends.
+/// Mines while nothing is missing and there are blocks left to mine, until the node ends.
 fn mine(mining: &Mining, handle: &Handle, events: &Sender<NodeEvent>) {
     let mut chain = NodeChain::new(handle.clone(), mining.payout, events.clone());
-    let mut left = mining.blocks;
-    while !handle.is_stopped() && left != Some(0) {
-        if handle.view().is_behind {
+    let left = &handle.to_mine;
+    while !handle.is_stopped() {
+        if handle.view().is_behind || left.get() == Some(0) {
             thread::sleep(REST);
             continue;
         }
         let stop = StopSignal::new();
-        let mut mined_left = left;
-        let done = mining_loop(&mining.config, &mut chain, mining.pace, left, &stop, |event| {
-            if let (MiningEvent::Mined { .. }, Some(left)) = (&event, &mut mined_left) {
-                *left -= 1;
+        let done = mining_loop(&mining.config, &mut chain, mining.pace, left.get(), &stop, |event| {
+            if let MiningEvent::Mined { .. } = event {
+                left.take_one();
             }
             let looks = matches!(event, MiningEvent::Progress(_) | MiningEvent::Started { .. });
             if looks && (handle.is_stopped() || handle.view().is_behind) {
                 stop.stop();
             }
         });
-        left = mined_left;
         match done {
             Ok(_) | Err(LoopError::Chain(NodeChainError::Handle(HandleError::Stopped))) => {}
             Err(error) => {
@@ -187,6 +187,40 @@ fn mine(mining: &Mining, handle: &Handle, events: &Sender<NodeEvent>) {
                 rest(handle, AFTER_ERROR);
             }
         }
+    }
+}
+
+/// How many blocks a node is still to mine; shared with whoever asks for more.
+#[derive(Clone, Debug)]
+pub(crate) struct ToMine(Arc<AtomicU64>);
+
+impl ToMine {
+    /// As many as never end.
+    const ENDLESS: u64 = u64::MAX;
+
+    pub(crate) fn new(blocks: Option<u64>) -> Self {
+        Self(Arc::new(AtomicU64::new(blocks.unwrap_or(Self::ENDLESS))))
+    }
+
+    /// None if there is no end to it.
+    fn get(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::SeqCst)).filter(|left| *left != Self::ENDLESS)
+    }
+
+    fn take_one(&self) {
+        self.change(|left| left.saturating_sub(1));
+    }
+
+    /// Some more; yields how many that makes, if there is an end to it.
+    pub(crate) fn add(&self, blocks: u64) -> Option<u64> {
+        self.change(|left| left.saturating_add(blocks).min(Self::ENDLESS - 1));
+        self.get()
+    }
+
+    fn change(&self, to: impl Fn(u64) -> u64) {
+        let change = |left| (left != Self::ENDLESS).then(|| to(left));
+        // Nothing changes where there is no end.
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, change);
     }
 }
 

@@ -24,7 +24,7 @@ use crate::engine_thread::{Chores, Ending, EngineThread};
 use crate::event::NodeEvent;
 use crate::files::{load_bans, load_book};
 use crate::handle::{Handle, MOST_WAITING, View};
-use crate::mining::{Miner, Mining};
+use crate::mining::{Miner, Mining, ToMine};
 use crate::prover::Prover;
 use crate::seeds;
 use crate::settings::Settings;
@@ -89,7 +89,8 @@ pub fn start(
     let (prover, proven) = Prover::start(backend, thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))?;
     let view = Arc::new(Mutex::new(View::of(&engine)));
     let stop = StopSignal::new();
-    let handle = Handle::new(errands, Arc::clone(&view), stop.clone());
+    let to_mine = ToMine::new(mining.as_ref().map_or(Some(0), |mining| mining.blocks));
+    let handle = Handle::new(errands, Arc::clone(&view), stop.clone(), to_mine);
     let carrier = Box::new(OverNetwork(Arc::new(transport)));
     let traffic = carrier.traffic();
     let start = start_event(&settings, &engine, &listening);
@@ -117,7 +118,7 @@ pub fn start(
         chores: Chores::default(),
     };
     let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || work.run())?;
-    let server = serve(&directory, Answerer { handle: handle.clone(), traffic, network });
+    let server = serve(&directory, Answerer { handle: handle.clone(), traffic, network, mines: mining.is_some() });
     seeds::look_up(seeds::allowed(settings.seeds, settings.socks5.is_some()), port, handle.clone())?;
     let miner = mining.map(|mining| Miner::start(mining, handle.clone(), events)).transpose()?;
     Ok(Node { handle, thread, miner, server })

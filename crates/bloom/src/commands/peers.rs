@@ -85,7 +85,12 @@ fn without_node(directory: &Path, request: &Request) -> Result<Value> {
             store(directory, &bans)?;
             Ok(json!({"who": who, "unbanned": bans.len() < before}))
         }
-        Request::Status | Request::Add { .. } | Request::Remove { .. } | Request::Submit { .. } | Request::Stop => {
+        Request::Status
+        | Request::Add { .. }
+        | Request::Remove { .. }
+        | Request::Submit { .. }
+        | Request::Mine { .. }
+        | Request::Stop => {
             bail!(
                 "no node runs in {}: start one with `bloom node`, with --add-peer ADDR to have it seek a peer",
                 directory.display()
@@ -128,7 +133,7 @@ fn print(request: &Request, answer: &Value) -> Result<()> {
             Ok(result(format_args!("{address} is sought no more"))?)
         }
         Request::Remove { address } => bail!("{address} was not sought by hand"),
-        Request::Submit { .. } | Request::Stop => Ok(result(answer)?),
+        Request::Submit { .. } | Request::Mine { .. } | Request::Stop => Ok(result(answer)?),
     }
 }
 

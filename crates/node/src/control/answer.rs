@@ -20,6 +20,7 @@ pub(crate) struct Answerer {
     pub(crate) handle: Handle,
     pub(crate) traffic: Arc<dyn Traffic>,
     pub(crate) network: String,
+    pub(crate) mines: bool,
 }
 
 impl Answerer {
@@ -65,6 +66,8 @@ impl Answerer {
                 Ok(json!({"bans": bans.iter().map(ban).collect::<Vec<_>>()}))
             }
             Request::Submit { transaction } => self.submit(&transaction),
+            Request::Mine { .. } if !self.mines => Err("this node does not mine: start it with --mine".to_owned()),
+            Request::Mine { blocks } => Ok(json!({"left": self.handle.to_mine.add(blocks)})),
             Request::Stop => {
                 self.handle.stop();
                 Ok(json!({"stopping": true}))

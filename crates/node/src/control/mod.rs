@@ -62,6 +62,11 @@ pub enum Request {
         /// In hexadecimal digits.
         transaction: String,
     },
+    /// Mine some blocks more, where the node was told to mine a number of them; `left`: how many that makes.
+    Mine {
+        /// How many.
+        blocks: u64,
+    },
     /// End.
     Stop,
 }
