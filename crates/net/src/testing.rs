@@ -101,11 +101,6 @@ impl Wire {
         self.nodes[node].0
     }
 
-    /// Puts a node elsewhere, before anybody connects.
-    pub(crate) fn put(&mut self, node: usize, address: PeerAddr) {
-        self.nodes[node].0 = address;
-    }
-
     pub(crate) fn at(&self, node: usize) -> &Engine {
         match &self.nodes[node].1 {
             Node::Engine(engine) => engine,
