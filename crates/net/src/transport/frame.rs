@@ -8,6 +8,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use super::budget::{Held, Purse};
+use super::traffic::Meter;
 use crate::wire::{FRAME_HEADER_BYTES, FrameHeader, Protocol, WireError};
 
 /// A body is read in pieces of this many bytes: memory is taken as bytes come, not as they are promised.
@@ -32,13 +33,22 @@ pub(super) enum FrameError {
     Broken(#[from] io::Error),
 }
 
-/// Reads a frame and the end of the stream behind it. Its head, the room for its body and its body may take this long each.
-/// An error says whether there was no room at first.
+/// What a frame is read by.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    /// What its room is taken of.
+    pub(super) purse: &'a Purse,
+    /// How long its head, the room for its body and its body may take, each.
+    pub(super) time: Duration,
+    /// What its bytes are counted on.
+    pub(super) meter: &'a Meter,
+}
+
+/// Reads a frame and the end of the stream behind it. An error says whether there was no room at first.
 pub(super) async fn read<S>(
     stream: &mut S,
     protocol: Protocol,
-    purse: &Purse,
-    time: Duration,
+    Terms { purse, time, meter }: Terms<'_>,
 ) -> Result<Frame, (FrameError, bool)>
 where
     S: AsyncRead + Unpin,
@@ -47,7 +57,7 @@ where
         within(time, read_header(stream, protocol)).await.map_err(|error| (error, false))?;
     let room = timeout(time, purse.take(FRAME_HEADER_BYTES + length)).await;
     let held = room.map_err(|_| (io::Error::from(io::ErrorKind::TimedOut).into(), true))?;
-    let body = within(time, read_body(stream, length)).await.map_err(|error| (error, held.waited))?;
+    let body = within(time, read_body(stream, length, meter)).await.map_err(|error| (error, held.waited))?;
     Ok(Frame { kind, body, held })
 }
 
@@ -57,12 +67,13 @@ async fn read_header<S: AsyncRead + Unpin>(stream: &mut S, protocol: Protocol) -
     Ok(FrameHeader::parse(header, protocol)?)
 }
 
-async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, length: usize) -> Result<Vec<u8>, FrameError> {
+async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, length: usize, meter: &Meter) -> Result<Vec<u8>, FrameError> {
     let mut body = Vec::new();
     while body.len() < length {
         let read = body.len();
         body.resize(length.min(read + PIECE_BYTES), 0);
         stream.read_exact(&mut body[read..]).await?;
+        meter.used(body.len() - read);
     }
     end(stream).await?;
     Ok(body)

@@ -16,9 +16,9 @@ use tokio::sync::mpsc;
 
 use super::handler::{Handler, Over};
 use super::names::{Names, identity, peer_addr};
-use super::post::{Line, ORDERS, Order, Post};
+use super::post::{Line, ORDERS, Post};
 use super::streams::Desk;
-use super::traffic::Meters;
+use super::traffic::{Meter, Meters};
 use crate::event::{ConnId, Direction, Event};
 
 /// The node's own messages.
@@ -27,7 +27,7 @@ pub(super) struct Messages {
     names: Arc<Names>,
     meters: Meters,
     /// Handlers whose connections do not stand yet.
-    made: HashMap<ConnectionId, (ConnId, mpsc::Sender<Order>, Arc<AtomicUsize>)>,
+    made: HashMap<ConnectionId, (ConnId, Line)>,
     standing: HashMap<ConnectionId, (ConnId, PeerId)>,
     to_swarm: VecDeque<ToSwarm<std::convert::Infallible, std::convert::Infallible>>,
 }
@@ -54,26 +54,27 @@ impl Messages {
         self.standing.iter().find(|(_, (of, _))| *of == number).map(|(connection, _)| *connection)
     }
 
-    fn make(&mut self, connection: ConnectionId) -> Handler {
+    fn make(&mut self, connection: ConnectionId, meter: Arc<Meter>) -> Handler {
         let (sender, orders) = mpsc::channel(ORDERS);
         let peer = self.post.number_connection();
         let unsent = Arc::<AtomicUsize>::default();
+        let line = self.post.line(sender, Arc::clone(&unsent), Arc::clone(&meter));
+        self.made.insert(connection, (peer, line));
         let desk = Desk {
             peer,
             unasked: self.post.unasked_purse(),
             answers: self.post.answers_purse(),
             post: Arc::clone(&self.post),
+            meter,
         };
-        self.made.insert(connection, (peer, sender, Arc::clone(&unsent)));
         Handler::new(desk, Arc::clone(&self.names), orders, unsent)
     }
 
     fn established(&mut self, connection: ConnectionId, peer_id: PeerId, point: &ConnectedPoint) {
-        let Some((peer, orders, unsent)) = self.made.remove(&connection) else { return };
+        let Some((peer, line)) = self.made.remove(&connection) else { return };
         let Some(address) = peer_addr(point.get_remote_address()) else { return };
         let direction = if point.is_dialer() { Direction::Outbound } else { Direction::Inbound };
         self.standing.insert(connection, (peer, peer_id));
-        let line: Line = self.post.line(orders, unsent, self.meters.of(point));
         self.post.connected(peer, line, Event::Connected { peer, address, identity: identity(&peer_id), direction });
     }
 }
@@ -87,20 +88,20 @@ impl NetworkBehaviour for Messages {
         connection: ConnectionId,
         _: PeerId,
         _: &Multiaddr,
-        _: &Multiaddr,
+        remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.make(connection))
+        Ok(self.make(connection, self.meters.of(false, remote)))
     }
 
     fn handle_established_outbound_connection(
         &mut self,
         connection: ConnectionId,
         _: PeerId,
-        _: &Multiaddr,
+        remote: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.make(connection))
+        Ok(self.make(connection, self.meters.of(true, remote)))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {

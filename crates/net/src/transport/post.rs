@@ -14,7 +14,7 @@ use super::budget::{
 };
 use super::traffic::Meter;
 use crate::event::{AnswerId, ConnId, Event, Failure, RequestId};
-use crate::wire::{Request, Response};
+use crate::wire::{Request, Response, WireError};
 
 /// Messages to one connection that wait for a stream. Whoever does not take them is let go.
 pub(super) const ORDERS: usize = 1_024;
@@ -62,7 +62,7 @@ pub(super) enum Order {
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) orders: mpsc::Sender<Order>,
-    pub(super) meter: Option<Arc<Meter>>,
+    pub(super) meter: Arc<Meter>,
     given: Purse,
     unsent: Arc<AtomicUsize>,
 }
@@ -112,12 +112,7 @@ impl Post {
     }
 
     /// A connection's other end, to be given to [`Post::connected`]; `unsent` counts its answers under way.
-    pub(super) fn line(
-        &self,
-        orders: mpsc::Sender<Order>,
-        unsent: Arc<AtomicUsize>,
-        meter: Option<Arc<Meter>>,
-    ) -> Line {
+    pub(super) fn line(&self, orders: mpsc::Sender<Order>, unsent: Arc<AtomicUsize>, meter: Arc<Meter>) -> Line {
         let given = vec![(pocket(GIVEN_BYTES_PER_PEER), GIVEN_BYTES_PER_PEER), (Arc::clone(&self.given), GIVEN_BYTES)];
         Line { orders, meter, given: Purse::new(given), unsent }
     }
@@ -154,9 +149,12 @@ impl Post {
     }
 
     pub(super) fn disconnected(&self, peer: ConnId) {
-        if lock(&self.lines).remove(&peer).is_some() {
-            self.remark(Event::Disconnected { peer });
+        let Some(line) = lock(&self.lines).remove(&peer) else { return };
+        if line.meter.is_flooded() {
+            let error = WireError::Value { what: "connection", why: "it brought too much that was of no message" };
+            self.remark(Event::Malformed { peer, error });
         }
+        self.remark(Event::Disconnected { peer });
     }
 
     /// Gives a connection an order. False if it is gone or does not take what it is given; then the order comes to nothing.
@@ -171,8 +169,7 @@ impl Post {
 
     pub(super) fn traffic(&self) -> Vec<(ConnId, u64, u64)> {
         let lines = lock(&self.lines);
-        let metered = lines.iter().filter_map(|(peer, line)| Some((*peer, line.meter.as_ref()?)));
-        metered.map(|(peer, meter)| (peer, meter.read(), meter.written())).collect()
+        lines.iter().map(|(peer, line)| (*peer, line.meter.read(), line.meter.written())).collect()
     }
 
     /// Hands a request to the engine; what is returned brings its answer.

@@ -8,8 +8,9 @@ use libp2p::Stream;
 use tokio::time::{timeout, timeout_at};
 
 use super::budget::Purse;
-use super::frame::{self, FrameError};
+use super::frame::{self, FrameError, Terms};
 use super::post::{Asking, Post};
+use super::traffic::Meter;
 use crate::event::{ConnId, Event, Failure};
 use crate::wire::{Note, Protocol, Request, Response, WireError};
 
@@ -38,6 +39,7 @@ pub(super) struct Desk {
     pub(super) post: Arc<Post>,
     pub(super) unasked: Purse,
     pub(super) answers: Purse,
+    pub(super) meter: Arc<Meter>,
 }
 
 impl Desk {
@@ -74,7 +76,8 @@ impl Desk {
 
     /// Reads a frame, whose room may take any time and whose bytes may not.
     async fn read(&self, stream: &mut Stream, protocol: Protocol) -> Result<frame::Frame, Served> {
-        match frame::read(stream, protocol, &self.unasked, ARRIVAL).await {
+        let terms = Terms { purse: &self.unasked, time: ARRIVAL, meter: &self.meter };
+        match frame::read(stream, protocol, terms).await {
             Ok(frame) => Ok(frame),
             Err((FrameError::Malformed(error), _)) => Err(self.malformed(error)),
             Err((FrameError::Broken(_), true)) => Err(Served::Told),
@@ -108,10 +111,11 @@ impl Desk {
             Request::Hello(_) => Protocol::Hello,
             _ => Protocol::Answer,
         };
+        let terms = Terms { purse: &self.answers, time: SENDING, meter: &self.meter };
         let bytes = asking.request.encode();
         let answer = timeout_at(asking.deadline, async {
             frame::write(&mut stream, &bytes).await?;
-            let frame = frame::read(&mut stream, protocol, &self.answers, SENDING).await.map_err(|(error, _)| error)?;
+            let frame = frame::read(&mut stream, protocol, terms).await.map_err(|(error, _)| error)?;
             Ok::<_, FrameError>((Response::decode(frame.kind, &frame.body)?, frame.held))
         });
         match answer.await {

@@ -30,9 +30,9 @@ use crate::event::{BanKey, ConnId, Event, Finder};
 /// For a connection to be made and its handshakes done.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Streams of a connection at a time, of both ends and all protocols.
-const MAX_STREAMS: usize = 64;
+const MAX_STREAMS: usize = 48;
 /// Streams of a connection whose protocol is not agreed on yet.
-const MAX_NAMELESS: usize = 24;
+const MAX_NAMELESS: usize = 16;
 /// From one ping to the next; each is 32 bytes there and back.
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// Pings without an answer, one after the other, that end a connection: its other end is gone without a word.

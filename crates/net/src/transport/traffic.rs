@@ -1,24 +1,34 @@
-//! Bytes that went over each connection, encryption and multiplexing included.
+//! Bytes that went over each connection, encryption and multiplexing included, and how many of them were of use: messages are
+//! charged by the engine, and everything else is bounded here.
 
 use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use futures::{AsyncRead, AsyncWrite};
+use libp2p::Multiaddr;
 use libp2p::core::ConnectedPoint;
 
 use super::names::peer_addr;
 use super::post::lock;
 use crate::address::PeerAddr;
 
+/// Bytes a connection may bring that are of no message, at once: what streams hold unread, names, pings, the hash table.
+const IDLE_BYTES: u64 = 4 * 1024 * 1024;
+/// How fast that many are forgotten.
+const IDLE_BYTES_PER_SEC: u64 = 64 * 1024;
+
 /// What went over one connection.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     read: AtomicU64,
     written: AtomicU64,
+    used: AtomicU64,
+    is_flooded: AtomicBool,
 }
 
 impl Meter {
@@ -28,6 +38,39 @@ impl Meter {
 
     pub(super) fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that were read for a message.
+    pub(super) fn used(&self, bytes: usize) {
+        self.used.fetch_add(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// Whether the connection ended because it brought too much that was of no use.
+    pub(super) fn is_flooded(&self) -> bool {
+        self.is_flooded.load(Ordering::Relaxed)
+    }
+}
+
+/// Bytes that came and were of no message, less what was forgotten since.
+struct Idle {
+    bytes: u64,
+    used: u64,
+    at: Instant,
+}
+
+impl Idle {
+    /// Counts what came; false when it is too much.
+    fn came(&mut self, bytes: usize, meter: &Meter, now: Instant) -> bool {
+        let used = meter.used.load(Ordering::Relaxed);
+        let millis = u64::try_from(now.duration_since(self.at).as_millis()).unwrap_or(u64::MAX);
+        let forgotten = millis.saturating_mul(IDLE_BYTES_PER_SEC) / 1_000;
+        if forgotten > 0 {
+            self.at = now;
+        }
+        let came = self.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        self.bytes = came.saturating_sub(used - self.used).saturating_sub(forgotten);
+        self.used = used;
+        self.bytes <= IDLE_BYTES
     }
 }
 
@@ -46,12 +89,13 @@ impl Meters {
         if let Some(which) = which {
             lock(&self.0).insert(which, Arc::clone(&meter));
         }
-        Counted { socket, meter, which, meters: self.clone() }
+        let idle = Idle { bytes: 0, used: 0, at: Instant::now() };
+        Counted { socket, meter, idle, which, meters: self.clone() }
     }
 
-    /// The meter of a connection.
-    pub(super) fn of(&self, point: &ConnectedPoint) -> Option<Arc<Meter>> {
-        lock(&self.0).get(&which(point)?).cloned()
+    /// The meter of a connection; one that counts nothing if there is none.
+    pub(super) fn of(&self, is_dialer: bool, remote: &Multiaddr) -> Arc<Meter> {
+        peer_addr(remote).and_then(|address| lock(&self.0).get(&(is_dialer, address)).cloned()).unwrap_or_default()
     }
 }
 
@@ -63,6 +107,7 @@ fn which(point: &ConnectedPoint) -> Option<Which> {
 pub(super) struct Counted<S> {
     socket: S,
     meter: Arc<Meter>,
+    idle: Idle,
     which: Option<Which>,
     meters: Meters,
 }
@@ -80,7 +125,12 @@ impl<S> Drop for Counted<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
         let read = ready!(Pin::new(&mut self.socket).poll_read(cx, bytes))?;
-        self.meter.read.fetch_add(u64::try_from(read).unwrap_or(0), Ordering::Relaxed);
+        let this = &mut *self;
+        this.meter.read.fetch_add(u64::try_from(read).unwrap_or(0), Ordering::Relaxed);
+        if !this.idle.came(read, &this.meter, Instant::now()) {
+            this.meter.is_flooded.store(true, Ordering::Relaxed);
+            return Poll::Ready(Err(io::Error::other("too many bytes that are of no message")));
+        }
         Poll::Ready(Ok(read))
     }
 }

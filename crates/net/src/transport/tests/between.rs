@@ -98,6 +98,22 @@ fn what_exceeds_the_streams_waits_for_one() {
     });
 }
 
+/// More than a connection may bring that is of no message.
+#[test]
+fn much_that_is_of_use_is_no_flood() {
+    let (a, b) = (Node::plain(), Node::plain());
+    let (to_b, _) = a.dial(&b);
+    let ids = Note::Transactions(vec![Wtxid([1; 32]); 1_000]);
+    for _ in 0..300 {
+        tell(&a, to_b, ids.clone());
+    }
+    for _ in 0..300 {
+        assert_eq!(noted(&b), ids);
+    }
+    let read = b.transport.traffic().first().expect("the connection stands").1;
+    assert!(read > 8 * 1024 * 1024, "{read}");
+}
+
 #[test]
 fn a_connection_is_told_to_both_ends_with_its_maker_and_key() {
     let (a, b) = (Node::plain(), Node::plain());

@@ -136,6 +136,23 @@ fn slow_and_silent_streams_hold_up_nobody_and_end() {
     drop(nameless);
 }
 
+/// Bytes that are of no message are charged to nobody, and streams hold them: there may be only so many.
+#[test]
+fn a_flood_of_what_is_no_message_ends_the_connection_and_is_told() {
+    let node = Node::plain();
+    let (mut raw, peer) = connect(&node);
+    // The node gives such streams up, some before all is written; it ends when the connection does.
+    let mut opened = 0;
+    while let Ok(mut stream) = raw.open_nameless() {
+        let _ = stream.write(&[0; 250_000]);
+        opened += 1;
+        assert!(opened < 2_000, "it may go on for ever");
+    }
+    assert_eq!(malformed(&node).0, peer);
+    node.disconnected(peer);
+    assert!(raw.is_left_within(SOON));
+}
+
 /// A peer that the engine does not get round to waits; the room that its messages take is bounded.
 #[test]
 fn what_the_engine_does_not_take_makes_the_peer_wait() {
