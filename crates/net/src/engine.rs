@@ -110,7 +110,7 @@ impl Engine {
     /// [`AdmitError`].
     pub fn submit(&mut self, transaction: Transaction, now: Now) -> (Result<Admitted, AdmitError>, Vec<Action>) {
         self.hub.now = now;
-        let admitted = self.hub.submit(transaction, None);
+        let admitted = self.hub.submit(transaction);
         (admitted, self.settle())
     }
 

@@ -46,8 +46,6 @@ pub(crate) enum Happening {
     Left(ConnId),
     /// The chain has a new tip.
     Tip {
-        /// The tip before.
-        old: BlockHash,
         /// The blocks that are on the chain now and were not, the new tip last.
         connected: Vec<BlockHash>,
         /// The blocks that were on the chain, the old tip first.
@@ -59,8 +57,6 @@ pub(crate) enum Happening {
     Transaction {
         /// It.
         transaction: Transaction,
-        /// Who sent it; none if it was made here.
-        source: Option<ConnId>,
     },
 }
 
@@ -161,7 +157,6 @@ impl Hub {
         source: Option<ConnId>,
         proven: bool,
     ) -> Result<Accepted, AcceptError> {
-        let old = self.chain.chain().tip().hash;
         let number = source.map_or(MYSELF, |peer| peer.0.saturating_add(1));
         let accepted = if proven {
             self.chain.accept_proven(block, number, self.now.unix)
@@ -177,24 +172,22 @@ impl Hub {
                 accepted.followed.iter().filter_map(|followed| Some((followed.hash, followed.result.as_ref().ok()?)));
             let hash = block.hash();
             let outcomes = std::iter::once((hash, &accepted.outcome)).chain(followed);
-            self.follow(old, outcomes, source, Some((hash, block.transactions.len())));
+            self.follow(outcomes, source, Some((hash, block.transactions.len())));
         }
         accepted
     }
 
     /// Tries blocks again that were ahead of the clock.
     pub(crate) fn retry(&mut self) -> Result<(), StoreError> {
-        let old = self.chain.chain().tip().hash;
         let followed = self.chain.retry(self.now.unix)?;
         let outcomes = followed.iter().filter_map(|followed| Some((followed.hash, followed.result.as_ref().ok()?)));
-        self.follow(old, outcomes, None, None);
+        self.follow(outcomes, None, None);
         Ok(())
     }
 
     /// Tells of each step of the tip.
     fn follow<'a>(
         &mut self,
-        mut old: BlockHash,
         outcomes: impl Iterator<Item = (BlockHash, &'a Outcome)>,
         source: Option<ConnId>,
         counted: Option<(BlockHash, usize)>,
@@ -205,11 +198,10 @@ impl Hub {
                 Outcome::Reorganised { disconnected, connected } => (connected.clone(), disconnected.clone()),
                 Outcome::SideBranch | Outcome::Orphan | Outcome::SetAside { .. } | Outcome::Known => continue,
             };
-            let new = connected.last().copied().unwrap_or(old);
+            let new = connected.last().copied().unwrap_or(hash);
             let transactions = counted.and_then(|(hash, count)| (hash == new).then_some(count));
             self.tell_tip(new, transactions, disconnected.len(), source);
-            self.happened.push_back(Happening::Tip { old, connected, disconnected, source });
-            old = new;
+            self.happened.push_back(Happening::Tip { connected, disconnected, source });
         }
     }
 
@@ -228,7 +220,7 @@ impl Hub {
     }
 
     /// Hands the mempool a transaction; that it waits now is told to all parts.
-    pub(crate) fn submit(&mut self, transaction: Transaction, source: Option<ConnId>) -> Result<Admitted, AdmitError> {
+    pub(crate) fn submit(&mut self, transaction: Transaction) -> Result<Admitted, AdmitError> {
         let admitted = match self.chain.submit(transaction.clone(), self.now.unix) {
             Err(AdmitError::Store(error)) => {
                 self.fail(error);
@@ -237,7 +229,7 @@ impl Hub {
             admitted => admitted?,
         };
         if !admitted.known {
-            self.happened.push_back(Happening::Transaction { transaction, source });
+            self.happened.push_back(Happening::Transaction { transaction });
         }
         Ok(admitted)
     }

@@ -111,7 +111,7 @@ impl TransactionRelay {
                 self.orphans.left(*peer);
                 Ok(())
             }
-            Happening::Transaction { transaction, .. } => {
+            Happening::Transaction { transaction } => {
                 self.wanted.settled(&transaction.wtxid());
                 self.wanted.settled(&Wtxid(transaction.txid().0));
                 self.outbox.announce(transaction.wtxid(), hub.now.elapsed, &mut hub.random);
@@ -212,7 +212,7 @@ impl TransactionRelay {
         self.outbox.has(peer, wtxid);
         let error = match isolation::check_transaction(&transaction) {
             Err(violation) => violation.into(),
-            Ok(()) => match hub.submit(transaction.clone(), Some(peer)) {
+            Ok(()) => match hub.submit(transaction.clone()) {
                 Ok(admitted) => {
                     let now = hub.now.elapsed;
                     if let Some(peer) = hub.peers.get_mut(peer).filter(|_| !admitted.known) {
