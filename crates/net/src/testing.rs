@@ -189,13 +189,6 @@ impl Wire {
         self.carry_request(id, number, request, Duration::from_secs(60));
     }
 
-    /// A puppet's end hears bytes that are no message, or anything else that no message carries.
-    pub(crate) fn inflict(&mut self, id: ConnId, event: impl FnOnce(ConnId) -> Event) {
-        if let Some((node, peer)) = self.other(id) {
-            self.later(node, event(peer));
-        }
-    }
-
     /// A puppet answers.
     pub(crate) fn answer(&mut self, answer: AnswerId, response: Response) {
         let Some((id, request)) = self.asked.remove(&answer) else { return };
@@ -264,11 +257,6 @@ impl Wire {
         let (admitted, actions) = self.at_mut(node).submit(transaction, now);
         admitted.unwrap();
         self.perform(node, actions);
-    }
-
-    /// Hands an engine an event out of nowhere.
-    pub(crate) fn event(&mut self, node: usize, event: Event) {
-        self.deliver(node, event);
     }
 
     /// Lets time pass.
