@@ -6,6 +6,9 @@ use std::time::Duration;
 use bloom_lab::{MILLION, MOST_HOURS, MOST_NODES, Partition};
 use clap::{Args, Subcommand, value_parser};
 
+/// Seeds of an eclipse at most.
+const MOST_SEEDS: u32 = 10_000;
+
 #[derive(Debug, Args)]
 pub(crate) struct LabArgs {
     #[command(subcommand)]
@@ -16,6 +19,8 @@ pub(crate) struct LabArgs {
 pub(crate) enum Experiment {
     /// Run a network of real nodes in virtual time, among liars, stallers and breaks
     Network(LabNetworkArgs),
+    /// Try to surround a node with an attacker's addresses
+    Eclipse(LabEclipseArgs),
 }
 
 #[derive(Debug, Args)]
@@ -59,6 +64,25 @@ pub(crate) struct LabNetworkArgs {
     /// Write down all that happens
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LabEclipseArgs {
+    /// Times it is tried, each with another seed
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = value_parser!(u32).range(1..=i64::from(MOST_SEEDS)))]
+    pub(crate) seeds: u32,
+    /// The first seed
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Addresses that the attacker has
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..=10_000))]
+    pub(crate) addresses: u32,
+    /// Network groups that they are in
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = value_parser!(u32).range(1..=1_000))]
+    pub(crate) groups: u32,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bloom_lab::{Figures, LabError, Plan, Progress, network};
+use bloom_lab::{Attack, Figures, LabError, Plan, Progress, eclipse, network};
 
-use crate::cli::lab::{Experiment, LabArgs, LabNetworkArgs};
-use crate::context::{backend, stop_on_interrupt, usage};
+use crate::cli::lab::{Experiment, LabArgs, LabEclipseArgs, LabNetworkArgs};
+use crate::context::{backend, stop_on_interrupt, threads, usage};
 use crate::live::{LiveLine, seconds};
 use crate::output::{note, result};
 
@@ -17,10 +17,13 @@ mod table;
 
 /// Between two lines of progress, where there is no terminal.
 const REMARK_EVERY: Duration = Duration::from_secs(10);
+/// Percent of attempts to surround a node that must fail.
+const MUST_HOLD: f64 = 95.0;
 
 pub(crate) fn run(args: &LabArgs) -> Result<()> {
     match &args.experiment {
         Experiment::Network(args) => simulate(args),
+        Experiment::Eclipse(args) => besiege(args),
     }
 }
 
@@ -93,6 +96,44 @@ fn verdict(figures: &Figures) -> Result<()> {
     }
     if figures.honest_banned > 0 {
         bail!("honest nodes banned {} honest ones, expected none: see --log FILE", figures.honest_banned);
+    }
+    Ok(())
+}
+
+fn besiege(args: &LabEclipseArgs) -> Result<()> {
+    if args.groups > args.addresses {
+        return Err(usage(format!(
+            "--groups: got {}, expected at most one for each of {} addresses",
+            args.groups, args.addresses
+        )));
+    }
+    let attack = Attack {
+        seeds: args.seeds,
+        first_seed: args.seed,
+        addresses: args.addresses as usize,
+        groups: args.groups as usize,
+        backend: backend(None)?,
+        threads: threads(None),
+    };
+    let stop = stop_on_interrupt()?;
+    let live = LiveLine::new(true);
+    let siege = eclipse::besiege(&attack, &|done| {
+        live.show(|| format!("{done} of {} attempts", args.seeds));
+        !stop.is_stopped()
+    });
+    live.clear();
+    let Some(siege) = siege else { bail!("stopped: no figures") };
+    if args.json {
+        result(serde_json::to_string(&siege).context("figures are JSON")?)?;
+    } else {
+        result(table::siege(&siege))?;
+    }
+    if siege.held_percent < MUST_HOLD {
+        bail!(
+            "at least {} of 8 outbound slots stayed honest in {:.1} % of attempts, expected {MUST_HOLD} %",
+            eclipse::MUST_STAY,
+            siege.held_percent
+        );
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
-use bloom_lab::Figures;
+use bloom_lab::{Figures, Siege, eclipse};
 
 use crate::live::count;
 
@@ -43,6 +43,18 @@ pub(crate) fn network(figures: &Figures) -> String {
     let agreed = if figures.converged { "all on one tip".to_owned() } else { format!("{} tips", figures.tips) };
     line("at the end", format!("{agreed}: {} at height {}", figures.tip, figures.height));
     out.trim_end().to_owned()
+}
+
+/// What came of attempts to surround a node.
+pub(crate) fn siege(siege: &Siege) -> String {
+    let slots = |slots: &BTreeMap<usize, u32>| list(slots, |slots, times| format!("{slots} in {times}"));
+    [
+        format!("{} attempts with {} addresses in {} groups", siege.seeds, siege.addresses, siege.groups),
+        format!("honest outbound slots     {}", slots(&siege.honest_slots)),
+        format!("the attacker's            {}", slots(&siege.attacked_slots)),
+        format!("{} or more of 8 honest     {:.1} %", eclipse::MUST_STAY, siege.held_percent),
+    ]
+    .join("\n")
 }
 
 fn list<K, V: Copy>(entries: &BTreeMap<K, V>, text: impl Fn(&K, V) -> String) -> String
