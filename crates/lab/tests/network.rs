@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bloom_kernel::Backend;
-use bloom_lab::{Figures, Partition, Plan, network};
+use bloom_lab::{Attack, Figures, Partition, Plan, eclipse, network};
 
 /// A log that can be looked at afterwards.
 #[derive(Clone, Default)]
@@ -70,8 +70,9 @@ fn a_network_that_was_broken_in_two_is_one_again() {
 }
 
 #[test]
-fn with_a_third_of_liars_and_some_that_stall_the_honest_agree() {
-    let (figures, _) = run(&Plan { liars: 300_000, stallers: 100_000, ..small(5) });
+fn among_nodes_that_lie_and_nodes_that_stall_the_honest_agree() {
+    // False proofs, wrong bodies, fake heights: as many as there are kinds but that of addresses of nobody.
+    let (figures, _) = run(&Plan { liars: 150_000, stallers: 150_000, ..small(5) });
     sound(&figures);
     assert!(figures.bans.contains_key("false proof"), "{figures:#?}");
 }
@@ -81,4 +82,19 @@ fn nodes_that_come_and_go_catch_up() {
     let (figures, _) = run(&Plan { churn: 1_000_000, transactions: 60, miners: 3, ..small(6) });
     sound(&figures);
     assert!(figures.confirmed > 0, "{figures:#?}");
+}
+
+/// Whoever has a thousand addresses in eight network groups does not get most of a node's outbound slots.
+#[test]
+fn an_attacker_with_many_addresses_in_few_groups_gets_few_slots() {
+    let attack = Attack {
+        seeds: 3,
+        first_seed: 1,
+        addresses: 1_000,
+        groups: 8,
+        backend: Backend::detect(),
+        threads: std::thread::available_parallelism().unwrap(),
+    };
+    let siege = eclipse::besiege(&attack, &|_| true).unwrap();
+    assert!(siege.held_percent > 99.0, "{siege:#?}");
 }
