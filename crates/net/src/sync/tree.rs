@@ -53,6 +53,7 @@ pub(super) struct Tree {
 }
 
 impl Tree {
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
