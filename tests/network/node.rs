@@ -1,4 +1,5 @@
 //! A node as a process, with what a test asks of it.
+#![allow(dead_code, reason = "every test file uses its own part of this")]
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
 use std::thread;
@@ -113,4 +114,10 @@ pub(crate) fn agree(nodes: &[&Node<'_>], least: u64) {
         assert!(Instant::now() < until, "no agreement at height {least}: {all:#?}");
         thread::sleep(TICK);
     }
+}
+
+/// Waits until all are on this tip.
+#[track_caller]
+pub(crate) fn agree_on(nodes: &[&Node<'_>], tip: &str) {
+    wait_for("one tip", || nodes.iter().all(|node| node.tip() == tip));
 }
