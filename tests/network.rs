@@ -25,9 +25,11 @@ fn three_nodes_connect_catch_up_and_agree() {
     agree(&[&a, &b, &c], 30);
     c.running.event("synced");
     c.stop().ok();
-    // What one mines all have.
-    let c = Node::start(&home, "c", &format!("--connect {} --mine --blocks 3 --pace 0 --threads 1", b.address));
-    agree(&[&a, &b, &c], 33);
+    // What one mines all have, and it never has to pause.
+    let c = Node::start(&home, "c", &format!("--connect {} --mine --blocks 30 --pace 0 --threads 1", b.address));
+    agree(&[&a, &b, &c], 60);
+    let logged = fs::read_to_string(home.path("c/logs/node.log")).unwrap();
+    assert!(!logged.contains("ERROR"), "{logged}");
     for node in [a, b, c] {
         node.stop().ok();
     }

@@ -85,8 +85,8 @@ impl MiningChain for NodeChain {
 
     fn draft(&mut self, timestamp: Timestamp) -> Result<Draft, NodeChainError> {
         let payout = self.payout;
-        let made =
-            self.handle.ask(move |engine, _| (engine.chain_mut().checked_draft(payout, timestamp), Vec::new()))?;
+        let make = move |engine: &mut Engine| at_least(engine, timestamp, |chain, at| chain.checked_draft(payout, at));
+        let made = self.handle.ask(move |engine, _| (make(engine), Vec::new()))?;
         let CheckedDraft { draft, fault, .. } = made?;
         if let Some(violation) = fault {
             tracing::error!("what waits was refused, mining an empty block and judging all of it anew: {violation}");

@@ -20,6 +20,9 @@ const MAX_DISMISSED: usize = 64;
 impl Manager {
     pub(super) fn greet(&self, hub: &mut Hub, id: ConnId) {
         let hello = self.own_hello(hub);
+        if let Some(peer) = hub.peers.get_mut(id) {
+            peer.told = Some(hello.tip);
+        }
         hub.ask(id, Purpose::Hello, Request::Hello(hello), HELLO_TIME);
     }
 

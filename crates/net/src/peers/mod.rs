@@ -15,6 +15,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bloom_consensus::BlockHash;
+
 pub use bans::{BAN_SECS, Ban, BanError, MAX_BANS};
 pub(crate) use manager::Manager;
 
@@ -62,6 +64,8 @@ pub(crate) struct Peer {
     pub(crate) scored: Duration,
     /// How far this node's clock was ahead of its, when it said hello.
     ahead_secs: i64,
+    /// The tip that this node's hello told it, where the tip may have moved before the answer came.
+    pub(crate) told: Option<BlockHash>,
     /// Whether it returned hello, or said it: even if it was not let in then.
     has_answered: bool,
     budget: Budget,
@@ -86,6 +90,7 @@ impl Peer {
             score: 0,
             scored: now,
             ahead_secs: 0,
+            told: None,
             has_answered: false,
             budget: Budget::default(),
             early: Vec::new(),

@@ -119,7 +119,7 @@ impl BlockRelay {
         let done = match happening {
             Happening::Joined(peer) => {
                 self.sides.joined(hub, *peer);
-                Ok(())
+                self.correct_hello(hub, *peer)
             }
             Happening::Left(peer) => self.left(hub, catch_up, *peer),
             Happening::Tip { connected, source, .. } => self.arrived(hub, catch_up, connected).and_then(|()| {

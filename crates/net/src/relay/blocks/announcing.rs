@@ -26,6 +26,17 @@ impl BlockRelay {
         }
     }
 
+    /// What this node's hello said of its tip is no longer so: who returned hello was no peer yet when others were told.
+    pub(super) fn correct_hello(&mut self, hub: &mut Hub, peer: ConnId) -> Result<(), StoreError> {
+        let tip = hub.chain.chain().tip().hash;
+        if hub.peers.get(peer).and_then(|peer| peer.told).is_some_and(|told| told != tip)
+            && let Some(header) = hub.chain.chain().header(&tip)?
+        {
+            self.sides.send(hub, tip, vec![peer], || Note::Blocks(vec![header]));
+        }
+        Ok(())
+    }
+
     /// The chain has these now; who has not heard is told.
     pub(super) fn announce_tip(&mut self, hub: &mut Hub, connected: &[BlockHash]) -> Result<(), StoreError> {
         let Some(hash) = connected.last().copied() else { return Ok(()) };

@@ -61,6 +61,17 @@ fn many_blocks_one_after_the_other_leave_everybody_on_one_tip() {
 }
 
 #[test]
+fn a_block_that_is_found_while_hellos_are_exchanged_is_told_to_who_comes() {
+    let mut wire = Wire::new();
+    let (dials, takes) = (engine(&mut wire), engine(&mut wire));
+    wire.connect(dials, takes);
+    wire.run(wire.latency * 3 / 2); // its hello is on its way, the answer is not there
+    let hash = wire.mine(dials).hash();
+    assert!(wire.run_until(2 * SECOND, |wire| tip(wire, takes) == hash));
+    assert!(faults(&wire, takes).is_empty());
+}
+
+#[test]
 fn a_header_goes_on_before_its_body_is_there() {
     let mut wire = Wire::new();
     let node = engine(&mut wire);
