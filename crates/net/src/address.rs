@@ -57,6 +57,18 @@ impl PeerAddr {
     }
 }
 
+/// What one hand has for nothing: an IPv4 address, mapped into IPv6 or not, or the /64 of an IPv6 address. The loopback is
+/// a host by itself.
+pub(crate) fn host(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) if !ip.is_loopback() => {
+            let [a, b, c, d, ..] = ip.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        ip => ip,
+    }
+}
+
 fn is_routable_v4(ip: Ipv4Addr) -> bool {
     let [a, b, c, _] = ip.octets();
     let is_shared = a == 100 && b & 0xc0 == 64; // RFC 6598

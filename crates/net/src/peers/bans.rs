@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use bloom_consensus::Timestamp;
 use thiserror::Error;
 
-use crate::address::{NetGroup, PeerAddr};
+use crate::address::{NetGroup, PeerAddr, host};
 use crate::event::{Action, BanKey, ConnId, Identity, Report};
 use crate::fault::{BAN_SCORE, Fault};
 use crate::hub::Hub;
@@ -69,10 +69,7 @@ impl BanKey {
     /// address.
     #[must_use]
     pub fn of(ip: IpAddr) -> Self {
-        Self::Address(match ip.to_canonical() {
-            IpAddr::V4(ip) => IpAddr::V4(ip),
-            IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
-        })
+        Self::Address(host(ip))
     }
 }
 

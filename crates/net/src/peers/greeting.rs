@@ -15,7 +15,7 @@ const GOODBYE_TIME: Duration = Duration::from_secs(2);
 /// Most messages that are kept of who was asked for hello and whose answer they overtook.
 const MAX_EARLY: usize = 16;
 /// Most connections that linger for that.
-const MAX_DISMISSED: usize = 64;
+pub(crate) const MAX_DISMISSED: usize = 64;
 
 impl Manager {
     pub(super) fn greet(&self, hub: &mut Hub, id: ConnId) {

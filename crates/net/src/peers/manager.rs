@@ -17,7 +17,7 @@ use crate::event::{Action, ConnId, Direction, Identity};
 use crate::hub::{Happening, Hub};
 
 /// Most connections that came and have not said hello.
-pub(super) const MAX_STRANGERS: usize = 64;
+pub(crate) const MAX_STRANGERS: usize = 64;
 
 /// What is known of connections beside what all parts may know.
 #[derive(Debug)]

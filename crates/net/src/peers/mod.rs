@@ -18,6 +18,10 @@ use std::time::Duration;
 use bloom_consensus::BlockHash;
 
 pub use bans::{BAN_SECS, Ban, BanError, MAX_BANS};
+#[cfg(feature = "transport")]
+pub(crate) use greeting::MAX_DISMISSED;
+#[cfg(feature = "transport")]
+pub(crate) use manager::MAX_STRANGERS;
 pub(crate) use manager::Manager;
 
 use bans::Bans;

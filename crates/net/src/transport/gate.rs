@@ -1,7 +1,7 @@
 //! Who is let in: asked before a handshake costs anything, and again when the other end's key is known.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,14 +18,18 @@ use thiserror::Error;
 
 use super::names::{identity, peer_addr};
 use super::post::{Post, lock};
+use crate::address::{NetGroup, PeerAddr, host};
 use crate::event::BanKey;
+use crate::peers::{MAX_DISMISSED, MAX_STRANGERS};
 
-/// Handshakes of others under way.
-const HANDSHAKES: usize = 64;
-/// Handshakes of one host under way, that others may have theirs.
+/// Handshakes of others under way. They are counted apart from connections: who is slow takes no connection's place.
+const HANDSHAKES: usize = 128;
+/// Handshakes of one host under way, and of one network group, that others may have theirs.
 const HANDSHAKES_PER_HOST: usize = 8;
-/// Connections above the engine's bound, so that it can choose who gives way.
-const SPARE: usize = 8;
+const HANDSHAKES_PER_GROUP: usize = 16;
+/// Connections above those that the engine lets in: all that may wait to say hello there, all that may have been told
+/// goodbye, and as many on their way out. So it is the engine that chooses who gives way, never the gate.
+const SPARE: usize = MAX_STRANGERS + 2 * MAX_DISMISSED;
 /// Whom the gate keeps out; the soonest to end goes first.
 const BARS: usize = 10_000;
 
@@ -73,20 +77,13 @@ impl Bars {
 
 fn one_form(key: BanKey) -> BanKey {
     match key {
-        BanKey::Address(ip) => BanKey::Address(host(ip)),
+        BanKey::Address(ip) => BanKey::of(ip),
         BanKey::Identity(_) => key,
     }
 }
 
-/// What one hand has for nothing: an IPv4 address, mapped into IPv6 or not, or the /64 of an IPv6 address.
-fn host(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) if !ip.is_loopback() => {
-            let [a, b, c, d, ..] = ip.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        ip => ip,
-    }
+fn group(host: IpAddr) -> NetGroup {
+    NetGroup::of(&PeerAddr::new(host, 0))
 }
 
 /// The system's clock, which bans go by.
@@ -113,7 +110,7 @@ impl Gate {
     /// Whether a connection from there may begin.
     pub(super) fn admit(&mut self, connection: ConnectionId, ip: IpAddr, now: Timestamp) -> Result<(), Refused> {
         let host = host(ip);
-        if self.bars.holds(BanKey::Address(host), now) {
+        if self.bars.holds(BanKey::of(ip), now) {
             return Err(Refused::Barred);
         }
         if self.post.is_behind() {
@@ -122,10 +119,14 @@ impl Gate {
         if self.handshakes.len() >= HANDSHAKES {
             return Err(Refused::Handshakes);
         }
-        if self.handshakes.len() + self.inbound.len() >= self.max_inbound {
+        if self.inbound.len() >= self.max_inbound {
             return Err(Refused::Full);
         }
         if !host.is_loopback() {
+            let own = group(host);
+            if self.handshakes.values().filter(|of| group(**of) == own).count() >= HANDSHAKES_PER_GROUP {
+                return Err(Refused::Handshakes);
+            }
             let handshakes = self.handshakes.values().filter(|of| **of == host).count();
             if handshakes >= HANDSHAKES_PER_HOST {
                 return Err(Refused::Handshakes);

@@ -44,11 +44,22 @@ const LINGER: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Over;
 
+/// What a handler has of its [`Line`].
+///
+/// [`Line`]: super::post::Line
+pub(super) struct Ends {
+    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) close: mpsc::Receiver<()>,
+    pub(super) unsent: Arc<AtomicUsize>,
+}
+
 /// One connection's streams.
 pub(super) struct Handler {
     desk: Desk,
     names: Arc<Names>,
     orders: mpsc::Receiver<Order>,
+    /// Closing goes beside the orders: it does not wait for what the peer does not take.
+    close: mpsc::Receiver<()>,
     has_begun: bool,
     theirs: FuturesUnordered<BoxFuture<'static, Served>>,
     broken: u32,
@@ -63,6 +74,7 @@ pub(super) struct Handler {
     unsent: Arc<AtomicUsize>,
     closing: Option<Pin<Box<Sleep>>>,
     is_over: bool,
+    is_cut: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +91,13 @@ pub(super) enum Errand {
 }
 
 impl Handler {
-    pub(super) fn new(desk: Desk, names: Arc<Names>, orders: mpsc::Receiver<Order>, unsent: Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(desk: Desk, names: Arc<Names>, ends: Ends) -> Self {
+        let Ends { orders, close, unsent } = ends;
         Self {
             desk,
             names,
             orders,
+            close,
             has_begun: false,
             theirs: FuturesUnordered::new(),
             broken: 0,
@@ -96,22 +110,30 @@ impl Handler {
             unsent,
             closing: None,
             is_over: false,
+            is_cut: false,
+        }
+    }
+
+    /// Begins to close when that was ordered: what waits is dropped, what is on its way has its time.
+    fn heed_close(&mut self, cx: &mut Context<'_>) {
+        if self.closing.is_none() && self.close.poll_recv(cx).is_ready() {
+            self.closing = Some(Box::pin(sleep(LINGER)));
+            self.orders.close();
+            while self.orders.try_recv().is_ok() {}
+            self.notes.clear();
+            self.asks.clear();
         }
     }
 
     /// Takes orders while there is room for what they bring.
     fn take_orders(&mut self, cx: &mut Context<'_>) {
-        while self.asks.len() + self.notes.len() < WAITING {
+        while self.closing.is_none() && self.asks.len() + self.notes.len() < WAITING {
             match self.orders.poll_recv(cx) {
                 Poll::Ready(Some(Order::Begin)) => self.has_begun = true,
                 Poll::Ready(Some(Order::Ask(asking))) => self.asks.push_back(asking),
                 Poll::Ready(Some(Order::Send(note))) => self.notes.push_back(note),
-                Poll::Ready(Some(Order::Close) | None) => {
-                    self.orders.close();
-                    self.closing.get_or_insert_with(|| Box::pin(sleep(LINGER)));
-                    return;
-                }
-                Poll::Pending => return,
+                // Whoever gives orders closes, too.
+                Poll::Ready(None) | Poll::Pending => return,
             }
         }
     }
@@ -198,7 +220,7 @@ impl Handler {
     fn has_closed(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(linger) = &mut self.closing else { return false };
         let is_late = linger.poll_unpin(cx).is_ready();
-        let is_quiet = self.unsent.load(Ordering::Acquire) == 0 && self.notes.is_empty() && self.telling == 0;
+        let is_quiet = self.unsent.load(Ordering::Acquire) == 0 && self.telling == 0;
         is_late || is_quiet
     }
 }
@@ -230,6 +252,7 @@ impl ConnectionHandler for Handler {
             return Poll::Pending;
         }
         self.run(cx);
+        self.heed_close(cx);
         self.take_orders(cx);
         self.give_up(cx);
         if self.has_closed(cx) {
@@ -242,8 +265,16 @@ impl ConnectionHandler for Handler {
         }
     }
 
-    /// What came together with the end of the connection is read all the same: a goodbye does.
+    /// What came together with the end of the connection is read all the same: a goodbye does. Whoever does not take the
+    /// last bytes does not keep the socket.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Option<Over>> {
+        if !std::mem::replace(&mut self.is_cut, true) {
+            let meter = Arc::clone(&self.desk.meter);
+            tokio::spawn(async move {
+                sleep(LINGER).await;
+                meter.cut();
+            });
+        }
         self.run(cx);
         Poll::Ready(None)
     }

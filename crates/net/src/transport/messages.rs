@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll};
 
 use libp2p::core::transport::PortUse;
@@ -12,11 +11,10 @@ use libp2p::swarm::{
     THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
-use tokio::sync::mpsc;
 
 use super::handler::{Handler, Over};
 use super::names::{Names, identity, peer_addr};
-use super::post::{Line, ORDERS, Post};
+use super::post::{Line, Post};
 use super::streams::Desk;
 use super::traffic::{Meter, Meters};
 use crate::event::{ConnId, Direction, Event};
@@ -55,10 +53,8 @@ impl Messages {
     }
 
     fn make(&mut self, connection: ConnectionId, meter: Arc<Meter>) -> Handler {
-        let (sender, orders) = mpsc::channel(ORDERS);
         let peer = self.post.number_connection();
-        let unsent = Arc::<AtomicUsize>::default();
-        let line = self.post.line(sender, Arc::clone(&unsent), Arc::clone(&meter));
+        let (line, ends) = self.post.line(Arc::clone(&meter));
         self.made.insert(connection, (peer, line));
         let desk = Desk {
             peer,
@@ -67,7 +63,7 @@ impl Messages {
             post: Arc::clone(&self.post),
             meter,
         };
-        Handler::new(desk, Arc::clone(&self.names), orders, unsent)
+        Handler::new(desk, Arc::clone(&self.names), ends)
     }
 
     fn established(&mut self, connection: ConnectionId, peer_id: PeerId, point: &ConnectedPoint) {

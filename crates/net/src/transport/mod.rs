@@ -99,7 +99,7 @@ impl Transport {
     pub fn perform(&self, action: Action) {
         match action {
             Action::Dial { address } => self.dial(address),
-            Action::Disconnect { peer } => self.order(peer, Order::Close),
+            Action::Disconnect { peer } => self.post.close(peer),
             Action::Send { peer, note } => self.order(peer, Order::Send(note)),
             Action::Ask { peer, id, request, timeout } => {
                 let deadline = Instant::now() + timeout;

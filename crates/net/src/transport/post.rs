@@ -12,12 +12,13 @@ use super::budget::{
     ANSWERS_BYTES, GIVEN_BYTES, GIVEN_BYTES_PER_PEER, Held, Purse, SMALL_BYTES, UNASKED_BYTES, UNASKED_BYTES_PER_PEER,
     pocket,
 };
+use super::handler::Ends;
 use super::traffic::Meter;
 use crate::event::{AnswerId, ConnId, Event, Failure, RequestId};
 use crate::wire::{Request, Response, WireError};
 
 /// Messages to one connection that wait for a stream. Whoever does not take them is let go.
-pub(super) const ORDERS: usize = 1_024;
+const ORDERS: usize = 1_024;
 /// Comings, goings, round trips and finds that the engine has not taken. Above it nobody is let in.
 const BACKLOG: usize = 4_096;
 
@@ -54,16 +55,16 @@ pub(super) enum Order {
     Begin,
     Send(Arc<crate::wire::Note>),
     Ask(Asking),
-    /// End, when what was said last is on its way.
-    Close,
 }
 
 /// A connection, from outside of it.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) orders: mpsc::Sender<Order>,
+    pub(super) close: mpsc::Sender<()>,
     pub(super) meter: Arc<Meter>,
     given: Purse,
+    /// Its answers under way.
     unsent: Arc<AtomicUsize>,
 }
 
@@ -111,10 +112,14 @@ impl Post {
         Purse::new(vec![(Arc::clone(&self.answers), ANSWERS_BYTES)])
     }
 
-    /// A connection's other end, to be given to [`Post::connected`]; `unsent` counts its answers under way.
-    pub(super) fn line(&self, orders: mpsc::Sender<Order>, unsent: Arc<AtomicUsize>, meter: Arc<Meter>) -> Line {
+    /// A connection's two ends: one to be given to [`Post::connected`], one to its handler.
+    pub(super) fn line(&self, meter: Arc<Meter>) -> (Line, Ends) {
         let given = vec![(pocket(GIVEN_BYTES_PER_PEER), GIVEN_BYTES_PER_PEER), (Arc::clone(&self.given), GIVEN_BYTES)];
-        Line { orders, meter, given: Purse::new(given), unsent }
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        let (close, closed) = mpsc::channel(1);
+        let unsent = Arc::<AtomicUsize>::default();
+        let line = Line { orders, close, meter, given: Purse::new(given), unsent: Arc::clone(&unsent) };
+        (line, Ends { orders: ordered, close: closed, unsent })
     }
 
     /// Hands an event on. The sink is never full: the budgets bound what is in it. Nobody listens any more when the node
@@ -161,6 +166,15 @@ impl Post {
     pub(super) fn order(&self, peer: ConnId, order: Order) -> bool {
         let orders = lock(&self.lines).get(&peer).map(|line| line.orders.clone());
         orders.is_some_and(|orders| orders.try_send(order).is_ok())
+    }
+
+    /// Ends a connection, when what was said last is on its way. What waits for a stream is dropped.
+    pub(super) fn close(&self, peer: ConnId) {
+        let close = lock(&self.lines).get(&peer).map(|line| line.close.clone());
+        // One that is gone, or told already, is told nothing.
+        if close.is_some_and(|close| close.try_send(()).is_err()) {
+            tracing::trace!(%peer, "it closes already");
+        }
     }
 
     pub(super) fn is_open(&self, peer: ConnId) -> bool {

@@ -3,6 +3,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ pub struct RawPeer {
     runtime: Runtime,
     wanted: mpsc::UnboundedSender<oneshot::Sender<SubstreamBox>>,
     over: oneshot::Receiver<()>,
+    is_frozen: Arc<AtomicBool>,
 }
 
 /// A stream by hand. Dropped before it is closed it is reset.
@@ -59,12 +62,14 @@ impl RawPeer {
         })?;
         let (wanted, wants) = mpsc::unbounded_channel();
         let (told, over) = oneshot::channel();
+        let is_frozen = Arc::<AtomicBool>::default();
+        let frozen = Arc::clone(&is_frozen);
         runtime.spawn(async move {
-            Driver { muxer, wants, wanting: None }.await;
+            Driver { muxer, wants, wanting: None, is_frozen: frozen }.await;
             // Nobody listens when the test does not care.
             let _ = told.send(());
         });
-        Ok(Self { runtime, wanted, over })
+        Ok(Self { runtime, wanted, over, is_frozen })
     }
 
     /// Opens a stream and names its protocol, whether the node knows it or not.
@@ -89,6 +94,11 @@ impl RawPeer {
         self.wanted.send(sender).map_err(|_| gone())?;
         let stream = self.runtime.block_on(async { timeout(CONNECT, receiver).await })?.map_err(|_| gone())?;
         Ok(RawStream { stream, peer: self })
+    }
+
+    /// Takes nothing from its socket any more, and leaves it open.
+    pub fn freeze(&self) {
+        self.is_frozen.store(true, Ordering::Release);
     }
 
     /// Whether the node ends the connection within this time.
@@ -154,6 +164,7 @@ struct Driver {
     muxer: StreamMuxerBox,
     wants: mpsc::UnboundedReceiver<oneshot::Sender<SubstreamBox>>,
     wanting: Option<oneshot::Sender<SubstreamBox>>,
+    is_frozen: Arc<AtomicBool>,
 }
 
 impl Future for Driver {
@@ -161,6 +172,9 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        if this.is_frozen.load(Ordering::Acquire) {
+            return Poll::Pending;
+        }
         loop {
             if this.wanting.is_none() {
                 match this.wants.poll_recv(cx) {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use futures::task::AtomicWaker;
 use futures::{AsyncRead, AsyncWrite};
 use libp2p::Multiaddr;
 use libp2p::core::ConnectedPoint;
@@ -29,6 +30,9 @@ pub(super) struct Meter {
     written: AtomicU64,
     used: AtomicU64,
     is_flooded: AtomicBool,
+    is_cut: AtomicBool,
+    /// Who uses the socket.
+    user: AtomicWaker,
 }
 
 impl Meter {
@@ -48,6 +52,20 @@ impl Meter {
     /// Whether the connection ended because it brought too much that was of no use.
     pub(super) fn is_flooded(&self) -> bool {
         self.is_flooded.load(Ordering::Relaxed)
+    }
+
+    /// Ends the socket: nothing is read or written any more.
+    pub(super) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Release);
+        self.user.wake();
+    }
+
+    fn check(&self, cx: &Context<'_>) -> io::Result<()> {
+        self.user.register(cx.waker());
+        match self.is_cut.load(Ordering::Acquire) {
+            true => Err(io::Error::new(io::ErrorKind::TimedOut, "it was closed and its last bytes were not taken")),
+            false => Ok(()),
+        }
     }
 }
 
@@ -124,6 +142,7 @@ impl<S> Drop for Counted<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.meter.check(cx)?;
         let read = ready!(Pin::new(&mut self.socket).poll_read(cx, bytes))?;
         let this = &mut *self;
         this.meter.read.fetch_add(u64::try_from(read).unwrap_or(0), Ordering::Relaxed);
@@ -137,16 +156,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.meter.check(cx)?;
         let written = ready!(Pin::new(&mut self.socket).poll_write(cx, bytes))?;
         self.meter.written.fetch_add(u64::try_from(written).unwrap_or(0), Ordering::Relaxed);
         Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.meter.check(cx)?;
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.meter.check(cx)?;
         Pin::new(&mut self.socket).poll_close(cx)
     }
 }

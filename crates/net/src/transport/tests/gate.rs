@@ -30,21 +30,34 @@ fn id(number: usize) -> ConnectionId {
 #[test]
 fn handshakes_are_bounded_and_give_their_place_back() {
     let (mut gate, _) = gate(1_000, 3);
-    for number in 0..64 {
-        gate.admit(id(number), ip(&format!("8.8.{number}.1")), NOW).unwrap();
+    for number in 0..128 {
+        gate.admit(id(number), ip(&format!("20.{number}.0.1")), NOW).unwrap();
     }
-    assert_eq!(gate.admit(id(64), ip("9.9.9.9"), NOW), Err(Refused::Handshakes));
+    assert_eq!(gate.admit(id(128), ip("9.9.9.9"), NOW), Err(Refused::Handshakes));
     gate.gone(id(0));
-    gate.admit(id(65), ip("9.9.9.9"), NOW).unwrap();
-    assert_eq!(gate.admit(id(66), ip("9.9.9.8"), NOW), Err(Refused::Handshakes));
-    gate.shook_hands(id(65));
-    gate.admit(id(67), ip("9.9.9.8"), NOW).unwrap();
+    gate.admit(id(129), ip("9.9.9.9"), NOW).unwrap();
+    assert_eq!(gate.admit(id(130), ip("9.9.9.8"), NOW), Err(Refused::Handshakes));
+    gate.shook_hands(id(129));
+    gate.admit(id(131), ip("9.9.9.8"), NOW).unwrap();
+}
+
+#[test]
+fn a_network_group_takes_only_its_share_of_the_handshakes() {
+    let (mut gate, _) = gate(1_000, 1_000);
+    for number in 0..16 {
+        gate.admit(id(number), ip(&format!("20.1.{number}.1")), NOW).unwrap();
+    }
+    assert_eq!(gate.admit(id(16), ip("20.1.16.1"), NOW), Err(Refused::Handshakes));
+    gate.admit(id(17), ip("20.2.0.1"), NOW).unwrap();
+    for number in 100..120 {
+        gate.admit(id(number), ip("127.0.0.1"), NOW).unwrap();
+    }
 }
 
 #[test]
 fn connections_are_bounded_in_all() {
     let (mut gate, _) = gate(10, 1_000);
-    let room = 10 + 8;
+    let room = 10 + 64 + 2 * 64;
     for number in 0..room {
         gate.admit(id(number), ip("127.0.0.1"), NOW).unwrap();
         gate.shook_hands(id(number));
@@ -52,6 +65,22 @@ fn connections_are_bounded_in_all() {
     assert_eq!(gate.admit(id(room), ip("127.0.0.1"), NOW), Err(Refused::Full));
     gate.gone(id(3));
     gate.admit(id(room + 1), ip("127.0.0.1"), NOW).unwrap();
+}
+
+/// All who were let in, all who may wait to say hello, all who may have been told goodbye, and slow handshakes from 22
+/// addresses, three of each: who comes then still reaches the engine, which chooses who gives way.
+#[test]
+fn a_newcomer_reaches_the_engine_though_all_its_places_are_taken_and_others_are_slow() {
+    let (mut gate, _) = gate(64, 3);
+    for number in 0..3 * 64 {
+        gate.admit(id(number), ip(&format!("20.{number}.0.1")), NOW).unwrap();
+        gate.shook_hands(id(number));
+    }
+    for number in 0..66 {
+        gate.admit(id(1_000 + number), ip(&format!("30.{}.0.1", number / 3)), NOW).unwrap();
+    }
+    gate.admit(id(2_000), ip("9.9.9.9"), NOW).unwrap();
+    gate.shook_hands(id(2_000));
 }
 
 /// However it writes its address: one IPv4 address, one /64, and the loopback is everybody's.

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Node, hello};
@@ -190,7 +191,7 @@ fn half_open_connections_are_bounded_and_end() {
         // The listener's first line, or nothing.
         refused_at_once += usize::from(matches!(socket.read(&mut byte), Ok(0)));
     }
-    assert!(refused_at_once >= 200 - 64 - 8, "{refused_at_once} were refused");
+    assert!(refused_at_once >= 200 - 128 - 8, "{refused_at_once} were refused");
     for socket in &mut sockets {
         socket.set_read_timeout(Some(SOON)).unwrap();
         let ended = std::io::copy(socket, &mut std::io::sink());
@@ -225,4 +226,20 @@ fn a_connection_ends_when_the_engine_says_so_and_no_earlier() {
     node.transport.perform(Action::Disconnect { peer });
     assert!(raw.is_left_within(SOON));
     node.disconnected(peer);
+}
+
+/// Whoever takes no streams has no place by it: what waits for them is dropped when the connection is to end.
+#[test]
+fn who_takes_nothing_is_let_go_as_soon_as_the_engine_says_so() {
+    let node = Node::plain();
+    let (raw, peer) = connect(&node);
+    raw.freeze();
+    let ids = Arc::new(Note::Transactions(vec![bloom_consensus::Wtxid([1; 32]); 1_000]));
+    for _ in 0..800 {
+        node.transport.perform(Action::Send { peer, note: Arc::clone(&ids) });
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    node.transport.perform(Action::Disconnect { peer });
+    node.disconnected(peer);
+    drop(raw);
 }
