@@ -19,7 +19,7 @@ const MOST_DELAY: Duration = Duration::from_secs(8);
 /// What it is left alone for when who is there is not one to speak with.
 const REFUSED_DELAY: Duration = Duration::from_secs(600);
 /// A connection that held so long was no failure.
-const STEADY: Duration = Duration::from_secs(30);
+pub(super) const STEADY: Duration = Duration::from_secs(30);
 /// Most addresses given by hand, and most that turned out to be this node's own.
 pub(super) const MAX_GIVEN: usize = 256;
 const MAX_OWN: usize = 64;

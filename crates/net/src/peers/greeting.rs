@@ -10,6 +10,8 @@ use crate::wire::{Goodbye, Hello, MAX_AGENT_BYTES, Request, Response, WIRE_VERSI
 
 /// How long hellos may take to be exchanged.
 pub(super) const HELLO_TIME: Duration = Duration::from_secs(10);
+/// Peers beyond the outbound slots, tried for another reason, that stay because they claim more work than this node's chain.
+const MOST_EXTRA: usize = 2;
 /// How long who was told goodbye is given to hear it and leave.
 const GOODBYE_TIME: Duration = Duration::from_secs(2);
 /// Most messages that are kept of who was asked for hello and whose answer they overtook.
@@ -158,11 +160,17 @@ impl Manager {
         if let Some(goodbye) = self.refusal(hub, &hello) {
             return self.refused(hub, id, goodbye);
         }
+        let leads = self.has_better_chain(hub, &hello);
         if let Some(peer) = hub.peers.get_mut(id) {
             peer.has_answered = true;
+            self.slots.answered(&peer.address);
             if peer.role == Role::Feeler {
                 self.book.connected(&peer.address, hub.now.unix);
-                return hub.part(id, "somebody is there");
+                if !leads {
+                    return hub.part(id, "somebody is there");
+                }
+                // It may be of a part of the network that this node was cut off from: it stays.
+                peer.role = Role::Slot;
             }
         }
         let others = self.others_of(hub, id);
@@ -173,6 +181,13 @@ impl Manager {
             hub.part(other, "it is connected another way");
         }
         hub.join(id, hello);
+    }
+
+    /// Whether somebody claims a chain that this node has never heard of and that has more work than its own, and there is
+    /// room for one more that does.
+    fn has_better_chain(&self, hub: &Hub, hello: &Hello) -> bool {
+        let slots = hub.peers.all().filter(|(_, peer)| peer.role == Role::Slot).count();
+        hello.work > hub.chain.chain().tip().work && slots < hub.config.outbound + MOST_EXTRA
     }
 
     fn refused(&mut self, hub: &mut Hub, id: ConnId, goodbye: Goodbye) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand_chacha::rand_core::Rng;
 
 use super::clock::Clock;
-use super::dialling::Dialler;
+use super::dialling::{Dialler, STEADY};
 use super::gossip::Gossip;
 use super::greeting::HELLO_TIME;
 use super::slots::{self, Slots};
@@ -94,6 +94,12 @@ impl Manager {
 
     pub(crate) fn disconnected(&mut self, hub: &mut Hub, id: ConnId) {
         self.dismissed.retain(|(dismissed, _)| *dismissed != id);
+        if let Some(peer) = hub.peers.get(id)
+            && peer.role == Role::Slot
+            && hub.now.elapsed >= peer.since + STEADY
+        {
+            self.slots.lost(hub.now.elapsed, peer.address);
+        }
         hub.left(id, "it closed the connection");
     }
 

@@ -7,6 +7,7 @@ mod dialling;
 mod eviction;
 mod gossip;
 mod greeting;
+mod lost;
 mod manager;
 mod slots;
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Whom this node seeks by its own choice: peers for its outbound slots, all of different network groups, those that said
-//! hello before first; and every two minutes an address that was only heard of, to see whether somebody answers there.
+//! hello before first; whom it lost; and every two minutes an address that was only heard of, to see whether somebody answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
 use super::dialling::Dialler;
+use super::lost::Lost;
 use super::{Peers, Role, gossip};
 use crate::address::{NetGroup, PeerAddr};
 use crate::book::{Book, MAX_ANCHORS, Shelf};
@@ -16,6 +17,11 @@ use crate::hub::Hub;
 
 /// Between two dials for slots.
 const PACE: Duration = Duration::from_millis(500);
+/// After so many failures in a row it is twice that, and so on: a book full of addresses of nobody costs little. Up to four
+/// times while fewer than half of the slots are filled, and 64 times when more are.
+const FAILURES_FOR_DOUBLE: u32 = 8;
+const MOST_DOUBLINGS_HUNGRY: u32 = 2;
+const MOST_DOUBLINGS: u32 = 6;
 /// When no address fits, the book is looked at again after this at first, and after twice as long each time up to the
 /// most: a small network never has one for every slot, and looking costs something. Who has no peer keeps to the first.
 const IDLE: Duration = Duration::from_secs(5);
@@ -37,6 +43,9 @@ const MAX_RESTING: usize = 1_024;
 pub(super) struct Slots {
     next: Duration,
     idle: Duration,
+    /// Dials for slots that came to nothing since the last that did not.
+    failures: u32,
+    lost: Lost,
     next_feeler: Duration,
     /// The longest outbound peers of the last run, not sought yet.
     anchors: Vec<PeerAddr>,
@@ -47,16 +56,38 @@ pub(super) struct Slots {
 impl Slots {
     pub(super) fn new(book: &Book) -> Self {
         let anchors = book.anchors().iter().rev().copied().collect();
-        Self { next: Duration::ZERO, idle: IDLE, next_feeler: FEELER_EVERY, anchors, failed: BTreeMap::new() }
+        Self {
+            next: Duration::ZERO,
+            idle: IDLE,
+            failures: 0,
+            lost: Lost::default(),
+            next_feeler: FEELER_EVERY,
+            anchors,
+            failed: BTreeMap::new(),
+        }
     }
 
     /// A dial, or what came of it before hello, failed.
     pub(super) fn failed(&mut self, hub: &Hub, address: PeerAddr) {
+        self.failures = self.failures.saturating_add(1);
         self.failed.insert(address, (hub.now.elapsed, is_alone(hub)));
         if self.failed.len() > MAX_RESTING {
             let oldest = self.failed.iter().min_by_key(|(_, (at, _))| *at).map(|(address, _)| *address);
             oldest.map(|address| self.failed.remove(&address));
         }
+    }
+
+    /// Somebody returned hello at an address.
+    pub(super) fn answered(&mut self, address: &PeerAddr) {
+        self.failures = 0;
+        self.lost.found(address);
+    }
+
+    /// A peer of this node's choice is gone, and not because this node ended it.
+    pub(super) fn lost(&mut self, now: Duration, address: PeerAddr) {
+        self.lost.add(now, address);
+        self.failures = 0;
+        self.look_again(now);
     }
 
     /// There is something new in the book, or more to be filled.
@@ -71,10 +102,17 @@ impl Slots {
         if !is_choosing(hub) {
             return;
         }
+        for address in self.lost.due(now) {
+            if self.may_dial(hub, dialler, &address) {
+                let is_free =
+                    has_free_slot(hub, dialler) && !taken_groups(hub, dialler).contains(&NetGroup::of(&address));
+                dialler.dial(hub, address, if is_free { Role::Slot } else { Role::Feeler });
+            }
+        }
         if now >= self.next && has_free_slot(hub, dialler) {
             let found = self.choose(hub, book, dialler);
             if let Some(address) = found {
-                (self.next, self.idle) = (now + PACE, IDLE);
+                (self.next, self.idle) = (now + self.pace(hub), IDLE);
                 dialler.dial(hub, address, Role::Slot);
             } else {
                 self.next = now + if is_alone(hub) { IDLE } else { self.idle };
@@ -92,7 +130,16 @@ impl Slots {
     /// When there is something to do next.
     pub(super) fn next(&self, hub: &Hub, dialler: &Dialler) -> Option<Duration> {
         let slot = has_free_slot(hub, dialler).then_some(self.next);
-        is_choosing(hub).then(|| slot.map_or(self.next_feeler, |slot| slot.min(self.next_feeler)))
+        let due = slot.into_iter().chain(self.lost.next()).chain([self.next_feeler]);
+        due.min().filter(|_| is_choosing(hub))
+    }
+
+    /// Between two dials for slots: longer the more of them failed. Who has no peer does not slow down.
+    fn pace(&self, hub: &Hub) -> Duration {
+        let filled = hub.peers.joined().filter(|(_, peer)| peer.role == Role::Slot).count();
+        let most = if filled * 2 < hub.config.outbound { MOST_DOUBLINGS_HUNGRY } else { MOST_DOUBLINGS };
+        let doublings = if is_alone(hub) { 0 } else { (self.failures / FAILURES_FOR_DOUBLE).min(most) };
+        PACE * (1 << doublings)
     }
 
     fn choose(&mut self, hub: &mut Hub, book: &Book, dialler: &Dialler) -> Option<PeerAddr> {
@@ -126,8 +173,13 @@ impl Slots {
     /// Whether an address may be dialled now, slots aside.
     fn fits(&self, hub: &Hub, dialler: &Dialler, address: &PeerAddr) -> bool {
         let rest = |was_alone: bool| if was_alone || is_alone(hub) { LONELY_REST } else { REST };
+        self.failed.get(address).is_none_or(|(at, was_alone)| hub.now.elapsed >= *at + rest(*was_alone))
+            && self.may_dial(hub, dialler, address)
+    }
+
+    /// The same, however lately it failed.
+    fn may_dial(&self, hub: &Hub, dialler: &Dialler, address: &PeerAddr) -> bool {
         gossip::is_reachable(hub, address)
-            && self.failed.get(address).is_none_or(|(at, was_alone)| hub.now.elapsed >= *at + rest(*was_alone))
             && !dialler.knows(address)
             && hub.peers.bans().of_address(address, hub.now.unix).is_none()
             && !is_connected(&hub.peers, address)

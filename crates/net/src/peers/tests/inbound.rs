@@ -87,6 +87,33 @@ fn a_crowd_never_displaces_who_is_near_or_useful_or_old() {
     }
 }
 
+/// Each kind of merit protects by itself: who has it came last and is of the group with most connections.
+#[test]
+fn who_is_near_or_brings_transactions_or_blocks_stays_though_the_youngest_of_the_crowd() {
+    for merit in 0..3 {
+        let mut rig = Rig::new(Config::default());
+        for n in 0..60 {
+            rig.joins(&format!("20.1.{n}.1:1"));
+            rig.pass(SECOND);
+        }
+        let good: Vec<_> = (0..4).map(|n| rig.joins(&format!("20.1.{}.1:1", 100 + n))).collect();
+        let now = rig.now;
+        for id in &good {
+            let peer = rig.engine.hub_for_test().peers.get_mut(*id).unwrap();
+            match merit {
+                0 => peer.round_trip = Some(Duration::from_millis(5)),
+                1 => peer.last_transaction = Some(now),
+                _ => peer.last_block = Some(now),
+            }
+        }
+        for n in 0..200 {
+            rig.pass(SECOND);
+            rig.joins(&format!("20.2.{n}.1:1"));
+        }
+        assert!(good.iter().all(|peer| rig.has(*peer)), "merit {merit}");
+    }
+}
+
 #[test]
 fn the_youngest_of_the_group_with_most_connections_gives_way() {
     let mut rig = Rig::new(Config::default());

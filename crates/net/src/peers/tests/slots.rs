@@ -112,6 +112,61 @@ fn who_lost_all_peers_for_hours_finds_them_again_in_seconds() {
     }
 }
 
+#[test]
+fn peers_that_were_cut_off_for_an_hour_are_found_again_in_a_minute() {
+    let mut rig = Rig::begun(Config::default(), book(9), Vec::new(), 1);
+    rig.live(600 * SECOND, |_| true);
+    let far: BTreeSet<_> = rig.engine.peers().iter().take(4).map(|peer| (peer.peer, peer.address)).collect();
+    let is_far = |address: &PeerAddr| far.iter().any(|(_, far)| NetGroup::of(far) == NetGroup::of(address));
+    far.iter().for_each(|(peer, _)| {
+        rig.event(Event::Disconnected { peer: *peer });
+    });
+    let from = rig.actions.len();
+    rig.live(3_600 * SECOND, |address| !is_far(address));
+    let dialled = dials(&rig.actions[from..]).len();
+    assert!(dialled < 1_500, "{dialled} dials in an hour");
+    rig.live(61 * SECOND, |_| true);
+    assert_eq!(rig.engine.peers().len(), 8);
+}
+
+#[test]
+fn with_all_slots_filled_who_was_lost_stays_if_it_claims_more_work_and_no_more_than_two_do() {
+    for (ahead, kept) in [(false, 8), (true, 10)] {
+        let mut rig = Rig::begun(Config::default(), book(60), Vec::new(), 1);
+        rig.live(600 * SECOND, |_| true);
+        let lost: Vec<_> = rig.engine.peers().iter().take(4).map(|peer| (peer.peer, peer.address)).collect();
+        for (peer, _) in &lost {
+            rig.event(Event::Disconnected { peer: *peer });
+        }
+        let is_lost = |address: &PeerAddr| lost.iter().any(|(_, lost)| lost == address);
+        rig.live(600 * SECOND, |address| !is_lost(address));
+        assert_eq!(rig.engine.peers().len(), 8);
+        for _ in 0..400 {
+            for address in dials(&rig.pass(SECOND / 4)) {
+                rig.welcomes(address, |hello| {
+                    if ahead {
+                        hello.work = hello.work.plus(bloom_consensus::Params::dev().genesis_difficulty());
+                    }
+                });
+            }
+        }
+        assert_eq!(rig.engine.peers().len(), kept);
+    }
+}
+
+#[test]
+fn a_book_of_nobody_is_gone_through_ever_more_slowly() {
+    let mut rig = Rig::begun(Config { outbound: 4, ..Config::default() }, book(200), Vec::new(), 1);
+    rig.live(7_200 * SECOND, |address| NetGroup::of(address) < NetGroup::V4([20, 3]));
+    assert!((2..4).contains(&rig.engine.peers().len()));
+    let from = rig.actions.len();
+    rig.live(3_600 * SECOND, |_| false);
+    let dialled = dials(&rig.actions[from..]).len();
+    assert!((60..200).contains(&dialled), "{dialled} dials in an hour");
+    rig.live(120 * SECOND, |_| true);
+    assert_eq!(rig.engine.peers().len(), 4);
+}
+
 /// 1 000 addresses of an attacker in 8 groups, all of which answer, told by peers in all of these groups as often as they
 /// like, against 100 honest ones, half of which this node has spoken with. At least half of the outbound peers are honest.
 #[test]

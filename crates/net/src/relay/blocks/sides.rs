@@ -11,8 +11,8 @@ use crate::wire::Note;
 
 /// Blocks that a peer is known to have.
 pub(crate) const BLOCKS_KNOWN: usize = 256;
-/// Peers that are asked to push.
-pub(crate) const MOST_PUSHERS: usize = 2;
+/// Peers that are asked to push: each more is one more copy of every block.
+pub(crate) const MOST_PUSHERS: usize = 1;
 /// A peer that announces condemned blocks more often than this follows other rules, and is let go.
 pub(crate) const MOST_CONDEMNED: u32 = 10;
 
