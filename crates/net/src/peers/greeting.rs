@@ -10,14 +10,14 @@ use crate::wire::{Goodbye, Hello, MAX_AGENT_BYTES, Request, Response, WIRE_VERSI
 
 /// How long hellos may take to be exchanged.
 pub(super) const HELLO_TIME: Duration = Duration::from_secs(10);
-/// Peers beyond the outbound slots, tried for another reason, that stay because they claim more work than this node's chain.
-const MOST_EXTRA: usize = 2;
 /// How long who was told goodbye is given to hear it and leave.
 const GOODBYE_TIME: Duration = Duration::from_secs(2);
 /// Most messages that are kept of who was asked for hello and whose answer they overtook.
 const MAX_EARLY: usize = 16;
 /// Most connections that linger for that.
 pub(crate) const MAX_DISMISSED: usize = 64;
+/// Peers beyond the outbound slots, tried for another reason, that stay because they claim more work than this node's chain.
+const MOST_EXTRA: usize = 2;
 
 impl Manager {
     pub(super) fn greet(&self, hub: &mut Hub, id: ConnId) {
