@@ -56,6 +56,8 @@ pub(crate) struct Wire {
     /// Every action with its time and its engine, as text.
     pub(crate) log: Vec<String>,
     pub(crate) now: Duration,
+    /// How much later the wall clock of all is than time has passed.
+    pub(crate) clock_ahead_secs: u64,
     /// One way.
     pub(crate) latency: Duration,
     queue: BTreeMap<(Duration, u64), (usize, Event)>,
@@ -73,6 +75,7 @@ impl Wire {
             reports: Vec::new(),
             log: Vec::new(),
             now: Duration::ZERO,
+            clock_ahead_secs: 0,
             latency: Duration::from_millis(20),
             queue: BTreeMap::new(),
             ends: BTreeMap::new(),
@@ -116,7 +119,7 @@ impl Wire {
     }
 
     pub(crate) fn clock(&self) -> Now {
-        Now { elapsed: self.now, unix: Timestamp(BEGIN.0 + self.now.as_secs()) }
+        Now { elapsed: self.now, unix: Timestamp(BEGIN.0 + self.clock_ahead_secs + self.now.as_secs()) }
     }
 
     /// Has an engine seek another node for good, or a puppet connect to it and say hello.

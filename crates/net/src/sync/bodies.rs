@@ -32,6 +32,9 @@ const MOST_STALLS: u32 = 2;
 const MOST_STALLS_ALONE: u32 = 4;
 /// A peer that is busy so often in a row does not have what it shows.
 const MOST_REFUSALS: u32 = 30;
+/// Blocks below its tip that a peer is asked for which says that it keeps no more than the last ones: those that all keep, less
+/// what it may be ahead by.
+const KEPT_BY_ALL: u64 = 900;
 /// How long a peer is left alone that is busy, failed or stalled.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -55,7 +58,8 @@ struct Fetch {
 /// A peer that may be asked for bodies now.
 struct Able {
     peer: ConnId,
-    /// Blocks of the path that it has.
+    /// Blocks of the path that it has: from which on, and up to which.
+    from: usize,
     reach: usize,
     /// Requests, and most of them at a time.
     under_way: usize,
@@ -176,23 +180,15 @@ impl CatchUp {
 
     /// Asks for what of the window is neither here nor asked for.
     pub(super) fn ask_for_bodies(&mut self, hub: &mut Hub) {
-        if self.ahead_until.is_some() {
+        if self.ahead_until.is_some() || self.bodies.first_free(&self.path).is_none() {
             return;
         }
         let now = hub.now.elapsed;
-        let able = self.sources.iter().filter(|(_, source)| source.bodies_after <= now);
-        let mut able: Vec<_> = able
-            .map(|(peer, source)| Able {
-                peer: *peer,
-                reach: self.reach(source.best),
-                under_way: self.bodies.under_way(*peer),
-                allowance: source.allowance,
-                request_len: self.bodies.request_len(source.stalls),
-            })
-            .collect();
+        let mut able = self.able(hub);
         let mut from = 0;
         while let Some(first) = self.bodies.free_from(&self.path, from) {
-            let fits = able.iter_mut().filter(|one| one.reach > first && one.under_way < one.allowance);
+            let fits =
+                able.iter_mut().filter(|one| (one.from..one.reach).contains(&first) && one.under_way < one.allowance);
             let Some(one) = fits.min_by_key(|one| one.under_way) else { return };
             let hashes: Vec<_> = (first..one.reach.min(WINDOW_BLOCKS))
                 .take(one.request_len)
@@ -213,11 +209,43 @@ impl CatchUp {
         }
     }
 
+    /// Who may be asked for bodies now, and for which. How far each has the path is found once for all that show the same.
+    fn able(&self, hub: &Hub) -> Vec<Able> {
+        let now = hub.now.elapsed;
+        let mut reaches: BTreeMap<BlockHash, usize> = BTreeMap::new();
+        let mut able = Vec::new();
+        for (peer, source) in self.sources.iter().filter(|(_, source)| source.bodies_after <= now) {
+            let Some(best) = source.best else { continue };
+            let reach = *reaches.entry(best).or_insert_with(|| self.reach(Some(best)));
+            if reach == 0 {
+                continue;
+            }
+            able.push(Able {
+                peer: *peer,
+                from: self.kept_from(hub, *peer, best),
+                reach,
+                under_way: self.bodies.under_way(*peer),
+                allowance: source.allowance,
+                request_len: self.bodies.request_len(source.stalls),
+            });
+        }
+        able
+    }
+
+    /// Where on the path begins what a peer still has the bodies of.
+    fn kept_from(&self, hub: &Hub, peer: ConnId, best: BlockHash) -> usize {
+        let hello = hub.peers.get(peer).and_then(|peer| peer.hello.as_ref());
+        let Some(hello) = hello.filter(|hello| !hello.is_archive) else { return 0 };
+        let shown = self.tree.get(&best).map_or(0, |node| node.height().0);
+        let lowest = hello.height.0.max(shown).saturating_sub(KEPT_BY_ALL);
+        usize::try_from(lowest.saturating_sub(self.path.height_of(0).0)).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn bodies_came(&mut self, hub: &mut Hub, peer: ConnId, id: RequestId, response: Response) {
         let Some(fetch) = self.bodies.close(id) else { return };
         match response {
             Response::Blocks(blocks) if !blocks.is_empty() => self.take_bodies(hub, peer, &fetch.hashes, blocks),
-            Response::Blocks(_) | Response::NotFound => self.missed(peer),
+            Response::Blocks(_) | Response::NotFound => self.missed(hub, peer),
             Response::Busy => self.refused(hub, peer),
             _ => self.convict(hub, peer, Fault::WrongAnswer),
         }
@@ -225,13 +253,11 @@ impl CatchUp {
 
     fn take_bodies(&mut self, hub: &mut Hub, peer: ConnId, asked: &[BlockHash], blocks: Vec<Block>) {
         if blocks.len() > asked.len() {
-            self.missed(peer);
-            return self.convict(hub, peer, Fault::WrongAnswer);
+            return self.wrong(hub, peer);
         }
         for (block, hash) in blocks.into_iter().zip(asked) {
             if block.hash() != *hash {
-                self.missed(peer);
-                return self.convict(hub, peer, Fault::WrongAnswer);
+                return self.wrong(hub, peer);
             }
             // Of another root it is a bad copy: it says nothing about the header, and is asked for elsewhere.
             if let Err(fault) = isolation::check_root(&block) {
@@ -244,17 +270,23 @@ impl CatchUp {
         }
         if let Some(source) = self.sources.get_mut(&peer) {
             source.delivered = Some(hub.now.elapsed);
-            source.probes = 0;
-            source.refusals = 0;
+            (source.probes, source.refusals, source.misses) = (0, 0, 0);
             source.allowance = (source.allowance + 1).min(MOST_REQUESTS);
         }
     }
 
-    /// It does not have what it had shown the headers of.
-    fn missed(&mut self, peer: ConnId) {
+    /// It answered with what it was not asked for.
+    fn wrong(&mut self, hub: &mut Hub, peer: ConnId) {
         if let Some(source) = self.sources.get_mut(&peer) {
-            source.misses += 1;
-            source.best = None;
+            source.disown();
+        }
+        self.convict(hub, peer, Fault::WrongAnswer);
+    }
+
+    /// It does not have what it had shown the headers of.
+    fn missed(&mut self, hub: &Hub, peer: ConnId) {
+        if let Some(source) = self.sources.get_mut(&peer) {
+            source.missed(hub.now.elapsed);
         }
     }
 
@@ -265,7 +297,7 @@ impl CatchUp {
         source.refusals += 1;
         if source.refusals >= MOST_REFUSALS {
             source.refusals = 0;
-            self.missed(peer);
+            self.missed(hub, peer);
         }
     }
 
@@ -304,8 +336,7 @@ impl CatchUp {
         let is_alone = !self.sources.iter().any(|(other, source)| *other != peer && self.reach(source.best) > 0);
         if let Some(source) = self.sources.get_mut(&peer) {
             source.allowance = 1;
-            source.stalls += 1;
-            let let_go = source.stalls >= if is_alone { MOST_STALLS_ALONE } else { MOST_STALLS };
+            let let_go = source.stalled(hub.now.elapsed) >= if is_alone { MOST_STALLS_ALONE } else { MOST_STALLS };
             hub.blame(peer, Fault::Stalled);
             if let_go {
                 self.let_go(hub, peer, "it stalled more than once");

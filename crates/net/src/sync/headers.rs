@@ -1,32 +1,27 @@
-//! Headers: asked for, judged in the context of their ancestors as they come, their proofs in slices.
+//! Headers: judged in the context of their ancestors as they come, their proofs in slices.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bloom_chain::StoreError;
 use bloom_consensus::constants::FUTURE_LIMIT_SECS;
 use bloom_consensus::rules;
-use bloom_consensus::{BlockHash, CheckError, Header, Height, Parent, RuleViolation, Work};
+use bloom_consensus::{BlockHash, CheckError, Header, Height, Parent, RuleViolation, Timestamp};
 
 use super::CatchUp;
-use super::source::{Batch, HeadersAsked, Job};
+use super::source::{Batch, Job};
 use super::tree::{Line, Node};
 use crate::Fault;
 use crate::event::{ConnId, Failure, JobId, RequestId};
-use crate::hub::{Hub, Purpose};
-use crate::wire::{MAX_HEADERS, MAX_LOCATOR, Request, Response};
+use crate::hub::Hub;
+use crate::wire::{MAX_HEADERS, MAX_LOCATOR, Response};
 
 /// Proofs that are checked at a time: what a peer that sends false ones gets of this machine.
 const SLICE: usize = 64;
-/// How long an answer may take.
-const ANSWER_TIME: Duration = Duration::from_secs(10);
-/// Peers that headers are asked of at a time, while there is more to come: should one lie about its work, the other does not.
-const LEADERS: usize = 2;
-/// A peer that has shown too little to be asked for the next bodies is asked for headers as often as this.
-const PROBE: Duration = Duration::from_secs(1);
-/// A peer that has nothing more to show is asked as often as this all the same: an announcement may have been lost.
-const REFRESH: Duration = Duration::from_secs(300);
 /// How long a peer waits whose proofs cost more than it may, or that is busy.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Announcements of a peer that do not connect, each after it was asked for the way there and has shown nothing.
+const MOST_UNCONNECTED: u32 = 10;
 /// Headers in a row at the beginning of a locator.
 const LOCATOR_ROW: u64 = 10;
 
@@ -40,8 +35,10 @@ enum Next {
     Slice(Vec<(BlockHash, Header)>),
     /// What is left of them is of no use, and nobody's fault.
     Drop,
-    /// They are ahead of the clock.
-    Later(Duration),
+    /// They have to be asked for again.
+    Later,
+    /// They are ahead of the clock until then.
+    Ahead(Timestamp),
     /// They stand on what was condemned.
     Condemned,
     /// They break a rule.
@@ -49,87 +46,20 @@ enum Next {
 }
 
 impl CatchUp {
-    /// Whether headers are being fetched that a full answer promised, on a branch that has more work than the chain.
-    pub(super) fn is_fetching_headers(&self, hub: &Hub) -> bool {
-        let tip = hub.chain.chain().tip().work;
-        let is_heavier = |best: BlockHash| self.tree.get(&best).is_none_or(|node| node.work > tip);
-        self.sources.values().any(|source| source.climbs && source.best.is_some_and(is_heavier))
-    }
-
-    /// When headers are to be looked at again at the latest.
-    pub(super) fn headers_wake(&self, now: Duration) -> Option<Duration> {
-        let due = |source: &super::Source| {
-            if let Some(batch) = &source.batch {
-                return batch.job.is_none().then_some(source.headers_after);
-            }
-            if source.asked.is_some() {
-                return None;
-            }
-            Some(match source.has_more {
-                true => source.headers_after,
-                false if self.path.len() > 0 => source.asked_at + probe_time(source),
-                false => source.asked_at + REFRESH,
-            })
-        };
-        // What is due and was not done waits for something else to happen.
-        self.sources.values().filter_map(due).filter(|at| *at > now).min()
-    }
-
-    /// Asks who may have more, best claims first; then those that have not shown enough to be asked for bodies.
-    pub(super) fn ask_for_headers(&mut self, hub: &mut Hub) -> Result<(), StoreError> {
-        let now = hub.now.elapsed;
-        let mut leaders = self.sources.values().filter(|source| source.leads && source.is_busy()).count();
-        let mut idle: Vec<(Work, ConnId)> = Vec::new();
-        for (id, source) in &self.sources {
-            if !source.is_busy() && source.headers_after <= now {
-                let claim =
-                    hub.peers.get(*id).and_then(|peer| peer.hello.as_ref()).map_or(Work::ZERO, |hello| hello.work);
-                idle.push((claim, *id));
-            }
-        }
-        idle.sort_by_key(|(work, id)| (std::cmp::Reverse(*work), *id));
-        for (_, peer) in idle {
-            let Some(source) = self.sources.get(&peer) else { continue };
-            let (best, has_more, age) = (source.best, source.has_more, now.saturating_sub(source.asked_at));
-            let is_leader = has_more && leaders < LEADERS;
-            let is_probe = age >= probe_time(source) && self.is_short_of(peer);
-            let is_refresh = age >= REFRESH;
-            if !(is_leader || is_probe || is_refresh) || !self.make_room(hub, peer) {
-                continue;
-            }
-            leaders += usize::from(is_leader);
-            // One that has shown its best goes on from there. Another is asked from before the best that is known, so that its
-            // answer shows whether it has that.
-            let start = if best.is_some() && is_leader { best } else { self.path.before_target() };
-            let locator = self.locator(hub, start)?;
-            let id = hub.ask(peer, Purpose::CatchUp, Request::Headers { locator: locator.clone() }, ANSWER_TIME);
-            if let Some(source) = self.sources.get_mut(&peer) {
-                source.asked = Some(HeadersAsked { id, locator });
-                source.asked_at = now;
-                source.has_more = false;
-                source.leads = is_leader;
-                source.probes += u32::from(is_probe);
-            }
-        }
-        Ok(())
-    }
-
     /// Whether there is room for another answer of this peer. A branch that fills its room without having more work than the
     /// chain is not followed: who shows it is let go.
-    fn make_room(&mut self, hub: &mut Hub, peer: ConnId) -> bool {
-        let needed = MAX_HEADERS.min(self.tree.bounds.of_peer);
+    pub(super) fn make_room(&mut self, hub: &mut Hub, peer: ConnId) -> bool {
+        let needed = self.tree.bounds.in_answer.min(self.tree.bounds.of_peer);
         if self.tree.room(peer) >= needed {
             return true;
         }
         let of_peer = self.tree.room_of(peer) < needed;
         let tip = hub.chain.chain().tip().work;
-        let best = self.sources.get(&peer).and_then(|source| source.best);
-        if of_peer && best.and_then(|best| self.tree.get(&best)).is_none_or(|node| node.work <= tip) {
+        // What it showed last may be forgotten, for it did not have a body: what counts is what it fills the room with.
+        if of_peer && self.tree.heaviest_of(peer).is_none_or(|work| work <= tip) {
             self.let_go(hub, peer, "its headers fill their room without more work than the chain has");
         }
-        let bests = self.sources.values().filter(|_| of_peer).filter_map(|source| source.best);
-        let kept: Vec<_> = bests.chain(self.path.target()).collect();
-        self.tree.keep_only(kept);
+        self.keep_headers(of_peer);
         let Some(source) = self.sources.get_mut(&peer) else { return false };
         let is_room = self.tree.room(peer) >= needed;
         if !is_room {
@@ -138,7 +68,20 @@ impl CatchUp {
         is_room
     }
 
-    /// From a header of the tree, or the tip, back to genesis: ten in a row, then in steps that double.
+    /// Keeps what the followed branch stands on and, if told so, what the peers have shown; who loses what it has shown is
+    /// asked for it again.
+    pub(super) fn keep_headers(&mut self, of_peers: bool) {
+        let bests = self.sources.values().filter(|_| of_peers).filter_map(|source| source.best);
+        let kept: Vec<_> = bests.chain(self.path.target()).collect();
+        self.tree.keep_only(kept);
+        for source in self.sources.values_mut() {
+            if source.best.take_if(|best| !self.tree.contains(best)).is_some() {
+                source.has_more = true;
+            }
+        }
+    }
+
+    /// From a header of the tree, or another that a peer has shown, and the tip, back to genesis: ten in a row, then in steps that double.
     pub(super) fn locator(&self, hub: &Hub, start: Option<BlockHash>) -> Result<Vec<BlockHash>, StoreError> {
         let chain = hub.chain.chain();
         let mut locator = Vec::new();
@@ -184,16 +127,25 @@ impl CatchUp {
                     self.convict(hub, peer, Fault::Unconnected);
                     return Ok(());
                 }
-                let more = headers.len() >= MAX_HEADERS;
+                // Whoever has a later entry of the locator, which comes first there, begins at that one.
+                let after = asked.locator.iter().take_while(|hash| **hash != first.template.prev_hash);
+                let after: BTreeSet<_> = after.collect();
+                if !after.is_empty() && headers.iter().any(|header| after.contains(&header.block_hash())) {
+                    source.brought_nothing(hub.now.elapsed);
+                    self.convict(hub, peer, Fault::WrongAnswer);
+                    return Ok(());
+                }
+                let more = headers.len() >= self.tree.bounds.in_answer;
                 self.take_headers(hub, peer, &headers, more)
             }
             Response::Busy => {
-                source.headers_after = hub.now.elapsed + PAUSE;
                 source.has_more = true;
+                source.brought_nothing(hub.now.elapsed);
                 Ok(())
             }
             Response::NotFound => Ok(()),
             _ => {
+                source.brought_nothing(hub.now.elapsed);
                 self.convict(hub, peer, Fault::WrongAnswer);
                 Ok(())
             }
@@ -206,6 +158,8 @@ impl CatchUp {
             return;
         }
         source.climbs = false;
+        source.has_more = true;
+        source.brought_nothing(hub.now.elapsed);
         if failure == Failure::Timeout {
             self.convict(hub, peer, Fault::Stalled);
         }
@@ -222,10 +176,20 @@ impl CatchUp {
         let is_connected = self.tree.contains(&parent) || hub.chain.chain().known(&parent)?.is_some();
         let Some(source) = self.sources.get_mut(&peer) else { return Ok(()) };
         if !is_connected || source.is_busy() {
-            // It has what is not known here: it is asked for the way there.
+            // It has what is not known here: it is asked for the way there. Who says so again and again and, asked, shows
+            // nothing, makes it up.
+            if !is_connected && !source.has_more && !source.is_busy() {
+                source.unconnected += 1;
+                if source.unconnected > MOST_UNCONNECTED {
+                    self.convict(hub, peer, Fault::Flood("announcements that do not connect"));
+                    return Ok(());
+                }
+            }
             source.has_more = true;
             return Ok(());
         }
+        source.leads = false;
+        source.unconnected = 0;
         self.take_headers(hub, peer, headers, false)
     }
 
@@ -239,7 +203,7 @@ impl CatchUp {
         let Some(source) = self.sources.get_mut(&peer) else { return Ok(()) };
         let waiting = hashes.into_iter().zip(headers.iter().copied()).take(MAX_HEADERS).collect();
         source.batch = Some(Batch { waiting, job: None, more });
-        source.climbs = more;
+        (source.climbs, source.walks) = (more, false);
         self.judge_next(hub, peer)
     }
 
@@ -260,13 +224,26 @@ impl CatchUp {
         match next {
             Next::Wait => {}
             Next::Done => {
-                source.has_more |= source.batch.take().is_some_and(|batch| batch.more);
+                let more = source.batch.take().is_some_and(|batch| batch.more);
+                source.has_more |= more;
+                if !more {
+                    source.walked = None;
+                }
+                // All of it known, it goes on more slowly, and is no reason to be behind.
+                if more && source.advanced.is_none_or(|at| at < source.asked_at) {
+                    source.climbs = false;
+                    source.has_more = std::mem::take(&mut source.walks);
+                    source.brought_nothing(hub.now.elapsed);
+                }
             }
-            Next::Drop => source.batch = None,
-            Next::Later(wait) => {
-                source.batch = None;
-                source.has_more = true;
-                source.headers_after = hub.now.elapsed + wait;
+            Next::Drop => (source.batch, source.climbs) = (None, false),
+            Next::Later => {
+                (source.batch, source.climbs, source.has_more) = (None, false, true);
+                source.headers_after = hub.now.elapsed + PAUSE;
+            }
+            Next::Ahead(until) => {
+                (source.batch, source.climbs, source.has_more) = (None, false, true);
+                source.ahead_until = Some(until);
             }
             Next::Condemned => self.let_go(hub, peer, "its chain has a block that was found invalid"),
             Next::Invalid(violation) => self.convict(hub, peer, Fault::InvalidHeader(violation.to_string())),
@@ -295,23 +272,24 @@ impl CatchUp {
     fn look_at_next(&mut self, hub: &Hub, peer: ConnId) -> Result<Next, StoreError> {
         let chain = hub.chain.chain();
         let Some(source) = self.sources.get_mut(&peer) else { return Ok(Next::Drop) };
-        let Some(batch) = &mut source.batch else { return Ok(Next::Drop) };
+        let Some(mut batch) = source.batch.take() else { return Ok(Next::Drop) };
         while let Some((hash, header)) = batch.waiting.front() {
-            if self.tree.contains(hash) {
-                source.best = Some(*hash);
+            if let Some(node) = self.tree.get(hash) {
+                source.shows(*hash, node.work, hub.now.elapsed);
             } else if self.tree.contains(&header.template.prev_hash) {
                 break;
             } else if let Some(known) = chain.known(hash)? {
                 match (known.condemned, known.shunned) {
                     (true, _) => return Ok(Next::Condemned),
                     (_, true) => return Ok(Next::Drop),
-                    _ => {}
+                    _ => source.walk_to(*hash, header.template.height),
                 }
             } else {
                 break;
             }
             batch.waiting.pop_front();
         }
+        let batch = source.batch.insert(batch);
         let Some((_, first)) = batch.waiting.front() else { return Ok(Next::Done) };
         let first = first.template.prev_hash;
         let Some(mut height) = (match self.tree.get(&first) {
@@ -323,7 +301,7 @@ impl CatchUp {
             },
         }) else {
             // Its parent was forgotten meanwhile.
-            return Ok(Next::Later(PAUSE));
+            return Ok(Next::Later);
         };
         let (mut parent, mut slice) = (first, Vec::new());
         for (hash, header) in batch.waiting.iter().take(SLICE.min(self.tree.room(peer))) {
@@ -339,7 +317,7 @@ impl CatchUp {
             let ahead = header.template.timestamp.0.saturating_sub(hub.now.unix.0);
             if ahead > FUTURE_LIMIT_SECS {
                 if slice.is_empty() {
-                    return Ok(Next::Later(Duration::from_secs((ahead - FUTURE_LIMIT_SECS).min(3_600))));
+                    return Ok(Next::Ahead(Timestamp(header.template.timestamp.0 - FUTURE_LIMIT_SECS)));
                 }
                 break;
             }
@@ -349,7 +327,7 @@ impl CatchUp {
         match batch.waiting.front() {
             Some((hash, _)) if slice.is_empty() && self.proving.contains(hash) => Ok(Next::Wait),
             // There is no room for more of its headers until bodies have come.
-            _ if slice.is_empty() => Ok(Next::Later(PAUSE)),
+            _ if slice.is_empty() => Ok(Next::Later),
             _ => Ok(Next::Slice(slice)),
         }
     }
@@ -376,12 +354,13 @@ impl CatchUp {
                 None => hub.chain.chain().known(&parent)?.map(|known| known.work),
             };
             let Some(work) = work else { break };
-            let node = Node { header: *header, work: work.plus(header.template.difficulty), owner: peer };
+            let work = work.plus(header.template.difficulty);
+            let node = Node { header: *header, work, owner: peer };
             if !self.tree.insert(*hash, node) {
                 break;
             }
             if let Some(source) = self.sources.get_mut(&peer) {
-                source.best = Some(*hash);
+                source.shows(*hash, work, hub.now.elapsed);
             }
         }
         if count > 0
@@ -395,13 +374,5 @@ impl CatchUp {
             self.judge_next(hub, peer)?;
         }
         self.judge_waiting(hub)
-    }
-}
-
-/// How long after it was last asked a peer is asked whether it has the branch that is followed: ever longer.
-fn probe_time(source: &super::Source) -> Duration {
-    match source.probes {
-        0 => Duration::ZERO,
-        probes => PROBE * (1 << probes.min(6)),
     }
 }

@@ -1,11 +1,12 @@
 //! Catching up: headers first, their proofs in batches, bodies in a moving window.
 //!
-//! [`tree`] holds the proven headers beyond the chain, [`headers`] asks for and judges them, [`path`] chooses the branch that
+//! [`tree`] holds the proven headers beyond the chain, [`leaders`] asks for them, [`headers`] judges them, [`path`] chooses the branch that
 //! is worth its bodies, [`bodies`] asks for those, [`delivery`] hands them to the chain, [`serve`] answers others.
 
 mod bodies;
 mod delivery;
 mod headers;
+mod leaders;
 mod path;
 mod progress;
 mod serve;
@@ -88,8 +89,9 @@ impl CatchUp {
             Happening::Left(peer) => self.guard(hub, |this, _| {
                 this.forget(*peer);
                 // What it alone has shown goes with it, unless its bodies are being fetched.
-                let bests = this.sources.values().filter_map(|source| source.best);
-                this.tree.keep_only(bests.chain(this.path.target()).collect::<Vec<_>>());
+                if this.tree.is_owner(*peer) {
+                    this.keep_headers(true);
+                }
                 Ok(())
             }),
             Happening::Tip { connected, .. } => {
@@ -173,7 +175,7 @@ impl CatchUp {
             now + Duration::from_secs(wait)
         });
         let ready = (self.ahead_until.is_none() && self.is_next_here()).then_some(now);
-        let parts = [self.headers_wake(now), self.bodies_wake(now), self.commits_wake(), self.progress.next_wake()];
+        let parts = [self.headers_wake(hub.now), self.bodies_wake(now), self.commits_wake(), self.progress.next_wake()];
         [ahead, ready, self.retry_at].into_iter().chain(parts).flatten().min()
     }
 

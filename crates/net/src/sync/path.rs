@@ -1,6 +1,7 @@
 //! The branch that is worth its bodies: proven headers with more work than the tip, that a peer has shown as its own.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use bloom_consensus::{BlockHash, Height, Work};
 
@@ -11,8 +12,6 @@ use crate::hub::Hub;
 
 /// Blocks that a peer's branch is followed back to find where it leaves the path.
 const FORK_SEARCH: usize = 4_096;
-/// A peer is not asked again that failed so often to deliver what it had shown the headers of.
-pub(super) const MOST_MISSES: u32 = 3;
 
 /// What lacks bodies, in order: the first stands on a block that the chain knows.
 #[derive(Debug, Default)]
@@ -51,6 +50,11 @@ impl Path {
 
     pub(super) fn height_of(&self, index: usize) -> Height {
         Height(self.first.0.saturating_add(index as u64))
+    }
+
+    /// Whether nothing so low is on it.
+    fn is_below(&self, height: Height) -> bool {
+        height < self.first
     }
 
     pub(super) fn index_of(&self, height: Height, hash: &BlockHash) -> Option<usize> {
@@ -97,7 +101,7 @@ impl CatchUp {
             let work = self.tree.get(&hash)?.work;
             (work > tip).then_some((work, current == Some(hash), hash))
         };
-        let usable = self.sources.values().filter(|source| source.misses < MOST_MISSES);
+        let usable = self.sources.values().filter(|source| source.is_usable(hub.now.elapsed));
         let best = usable.filter_map(|source| worth(source.best?)).max();
         let is_other_way = match best {
             Some((.., target)) => current != Some(target) && self.path.lead_to(&self.tree, target),
@@ -117,6 +121,9 @@ impl CatchUp {
     pub(super) fn filed(&mut self, hash: &BlockHash) -> bool {
         let is_known = self.tree.contains(hash);
         self.tree.remove(hash);
+        for source in self.sources.values_mut() {
+            source.best.take_if(|best| best == hash);
+        }
         if self.path.first() == Some(*hash) {
             self.path.pop();
             self.bodies.filed(hash);
@@ -134,16 +141,19 @@ impl CatchUp {
             if let Some(index) = self.path.index_of(node.height(), &hash) {
                 return index + 1;
             }
+            if self.path.is_below(node.height()) {
+                return 0;
+            }
             at = Some(node.parent());
         }
         0
     }
 
     /// Whether a peer has not shown that it has the first bodies that are still to be asked for.
-    pub(super) fn is_short_of(&self, peer: ConnId) -> bool {
+    pub(super) fn is_short_of(&self, peer: ConnId, now: Duration) -> bool {
         let Some(source) = self.sources.get(&peer) else { return false };
         let needed = self.bodies.first_free(&self.path);
-        source.misses < MOST_MISSES && needed.is_some_and(|needed| self.reach(source.best) <= needed)
+        source.is_usable(now) && needed.is_some_and(|needed| self.reach(source.best) <= needed)
     }
 
     /// A block was found invalid: it and all that stands on it is forgotten, and who has it for its chain is let go, not

@@ -6,6 +6,7 @@ use bloom_chain::{Chain, StoreError};
 use bloom_consensus::{Ancestor, Ancestors, BlockHash, Header, Height, Work};
 
 use crate::event::ConnId;
+use crate::wire::MAX_HEADERS;
 
 /// How many headers are kept.
 #[derive(Clone, Copy, Debug)]
@@ -14,11 +15,13 @@ pub(super) struct Bounds {
     pub(super) of_peer: usize,
     /// In all.
     pub(super) in_all: usize,
+    /// Of an answer: one with fewer is all there is.
+    pub(super) in_answer: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { of_peer: 65_536, in_all: 262_144 }
+        Self { of_peer: 65_536, in_all: 262_144, in_answer: MAX_HEADERS }
     }
 }
 
@@ -64,6 +67,16 @@ impl Tree {
 
     pub(super) fn contains(&self, hash: &BlockHash) -> bool {
         self.nodes.contains_key(hash)
+    }
+
+    /// Whether a peer showed any of these first.
+    pub(super) fn is_owner(&self, peer: ConnId) -> bool {
+        self.held.contains_key(&peer)
+    }
+
+    /// The most work of a header that this peer showed first. Looks at every header.
+    pub(super) fn heaviest_of(&self, peer: ConnId) -> Option<Work> {
+        self.nodes.values().filter(|node| node.owner == peer).map(|node| node.work).max()
     }
 
     /// How many more headers of this peer there is room for.

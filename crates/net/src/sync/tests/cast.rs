@@ -11,7 +11,7 @@ use bloom_consensus::{
 };
 use bloom_kernel::{Backend, Batch, Seal};
 
-use crate::event::{ConnId, Event, Report};
+use crate::event::{AnswerId, ConnId, Event, Report};
 use crate::testing::{Wire, output_key};
 use crate::wire::{Hello, MAX_ANNOUNCED, MAX_BLOCKS_BYTES, MAX_HEADERS, Note, Request, Response};
 use crate::{Config, Fault};
@@ -88,8 +88,14 @@ pub(super) enum Manner {
     FalseProofs(usize),
     /// It has no bodies above a height.
     Half(usize),
+    /// It has no bodies below a height.
+    Pruned(usize),
     /// Its headers do not stand on what was asked for.
     Unconnected,
+    /// It answers with headers that are known, from the one after a height on.
+    Known(usize),
+    /// Asked for headers it says that it is busy, when its time is almost up.
+    Busy,
 }
 
 pub(super) struct Player {
@@ -106,6 +112,10 @@ pub(super) struct Cast {
     pub(super) wire: Wire,
     pub(super) engine: usize,
     pub(super) players: BTreeMap<usize, Player>,
+    /// Headers of a full answer.
+    in_answer: usize,
+    /// Answers that are held back until then.
+    late: Vec<(Duration, AnswerId)>,
 }
 
 impl Cast {
@@ -117,7 +127,14 @@ impl Cast {
         for block in line {
             wire.at_mut(engine).chain_mut().accept(block, 0, now).unwrap();
         }
-        Self { wire, engine, players: BTreeMap::new() }
+        Self { wire, engine, players: BTreeMap::new(), in_answer: MAX_HEADERS, late: Vec::new() }
+    }
+
+    /// Has all hold an answer of so many headers to be full.
+    pub(super) fn answer_by(&mut self, headers: usize) {
+        self.in_answer = headers;
+        let engine = self.engine;
+        self.wire.at_mut(engine).parts().1.tree.bounds.in_answer = headers;
     }
 
     pub(super) fn join(&mut self, line: Vec<Block>, manner: Manner) -> usize {
@@ -126,10 +143,15 @@ impl Cast {
     }
 
     pub(super) fn join_claiming(&mut self, line: Vec<Block>, manner: Manner, work: Work) -> usize {
+        let height = line.last().unwrap().header.template.height;
+        self.join_saying(line, manner, |hello| Hello { work, height, ..hello })
+    }
+
+    /// It says hello in its own way.
+    pub(super) fn join_saying(&mut self, line: Vec<Block>, manner: Manner, say: impl Fn(Hello) -> Hello) -> usize {
         let puppet = self.wire.puppet();
-        let tip = line.last().unwrap();
-        let (hash, height) = (tip.hash(), tip.header.template.height);
-        let hello = Hello { tip: hash, height, work, ..self.wire.hello(puppet) };
+        let tip = line.last().unwrap().hash();
+        let hello = say(Hello { tip, ..self.wire.hello(puppet) });
         let end = self.wire.link(puppet, self.engine).unwrap();
         self.wire.ask(end, Request::Hello(hello));
         let player = Player { line, manner, end, headers_asked: 0, blocks_asked: 0, served: 0 };
@@ -185,11 +207,18 @@ impl Cast {
     }
 
     fn react(&mut self) {
+        let now = self.wire.now;
+        for (_, id) in self.late.extract_if(.., |(at, _)| *at <= now) {
+            self.wire.answer(id, Response::Busy);
+        }
         for puppet in self.players.keys().copied().collect::<Vec<_>>() {
             for event in self.wire.heard(puppet) {
                 let Event::Request { id, request, .. } = event else { continue };
                 let player = self.players.get_mut(&puppet).unwrap();
-                if let Some(response) = player.answer(request) {
+                if player.manner == Manner::Busy && matches!(request, Request::Headers { .. }) {
+                    player.headers_asked += 1;
+                    self.late.push((now + Duration::from_millis(9_800), id));
+                } else if let Some(response) = player.answer(request, self.in_answer) {
                     self.wire.answer(id, response);
                 }
             }
@@ -198,11 +227,11 @@ impl Cast {
 }
 
 impl Player {
-    fn answer(&mut self, request: Request) -> Option<Response> {
+    fn answer(&mut self, request: Request, in_answer: usize) -> Option<Response> {
         match request {
             Request::Headers { locator } => {
                 self.headers_asked += 1;
-                (self.manner != Manner::Dead).then(|| Response::Headers(self.headers(&locator)))
+                (self.manner != Manner::Dead).then(|| Response::Headers(self.headers(&locator, in_answer)))
             }
             Request::Blocks { hashes } => {
                 self.blocks_asked += 1;
@@ -220,11 +249,14 @@ impl Player {
         self.line.iter().position(|block| block.hash() == *hash)
     }
 
-    fn headers(&self, locator: &[BlockHash]) -> Vec<Header> {
+    fn headers(&self, locator: &[BlockHash], in_answer: usize) -> Vec<Header> {
         let start = locator.iter().find_map(|hash| self.at(hash)).unwrap_or(0);
-        let start = if self.manner == Manner::Unconnected { start + 1 } else { start };
-        let mut headers: Vec<_> =
-            self.line.iter().skip(start + 1).take(MAX_HEADERS).map(|block| block.header).collect();
+        let start = match self.manner {
+            Manner::Unconnected => start + 1,
+            Manner::Known(after) => after,
+            _ => start,
+        };
+        let mut headers: Vec<_> = self.line.iter().skip(start + 1).take(in_answer).map(|block| block.header).collect();
         if let Manner::FalseProofs(from) = self.manner {
             for at in from.saturating_sub(start + 1)..headers.len() {
                 let parent = if at == 0 { self.line[start].header } else { headers[at - 1] };
@@ -236,7 +268,11 @@ impl Player {
 
     fn blocks(&self, hashes: &[BlockHash]) -> Option<Response> {
         let known = hashes.iter().map_while(|hash| self.at(hash));
-        let has = |at: &usize| !matches!(self.manner, Manner::Half(most) if *at > most);
+        let has = |at: &usize| match self.manner {
+            Manner::Half(most) => *at <= most,
+            Manner::Pruned(least) => *at >= least,
+            _ => true,
+        };
         let mut bytes = 0;
         let fits = |at: &usize| {
             bytes += self.line[*at].encoded_len();

@@ -103,7 +103,7 @@ fn a_flood_of_headers_without_enough_work_is_bounded_for_a_peer_and_in_all() {
     let engine = Engine::new(chain, Config::default(), book, Vec::new(), Backend::detect(), 1);
     let now = Now { elapsed: Duration::ZERO, unix: BEGIN };
     let mut flood = Flood { engine, now, sent: 0, peers: 0, let_go: 0 };
-    let bounds = Bounds { of_peer: 300, in_all: 1_000 };
+    let bounds = Bounds { of_peer: 300, in_all: 1_000, ..Bounds::default() };
     flood.engine.parts().1.tree.bounds = bounds;
     while flood.sent < 100_000 {
         flood.pour(&wire);

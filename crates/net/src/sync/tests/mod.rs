@@ -2,6 +2,7 @@
 
 mod cast;
 mod flood;
+mod manners;
 mod serving;
 
 use std::collections::BTreeSet;
@@ -92,7 +93,7 @@ fn a_peer_that_serves_half_a_chain_is_left_for_another_and_not_blamed() {
     assert_eq!(cast.tip(), line[200].hash());
     let asked = cast.players[&half].blocks_asked;
     cast.until(2_000, |_| false);
-    assert_eq!(cast.players[&half].blocks_asked, asked, "it is asked no more");
+    assert!(cast.players[&half].blocks_asked <= asked + 5, "it is asked ever more rarely");
     assert_eq!(cast.faults(half), []);
     cast.join(line.clone(), Manner::Honest);
     assert!(cast.until(10, |cast| cast.has(&line)));

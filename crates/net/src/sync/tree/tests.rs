@@ -31,7 +31,7 @@ fn grow(tree: &mut Tree, owner: ConnId, branch: u8, numbers: std::ops::Range<u64
 
 #[test]
 fn no_peer_and_not_all_together_have_more_than_their_share_kept() {
-    let mut tree = Tree { bounds: Bounds { of_peer: 30, in_all: 50 }, ..Tree::default() };
+    let mut tree = Tree { bounds: Bounds { of_peer: 30, in_all: 50, ..Bounds::default() }, ..Tree::default() };
     assert_eq!(grow(&mut tree, ALICE, 1, 1..1_000, BlockHash::ZERO), 30);
     assert_eq!((tree.room(ALICE), tree.room(BOB)), (0, 20));
     assert_eq!(grow(&mut tree, BOB, 2, 1..1_000, BlockHash::ZERO), 20);
