@@ -218,6 +218,7 @@ impl Engine {
                     self.hub.take_early(peer).into_iter().for_each(|event| self.hear(event));
                 }
             }
+            self.transactions.settled(&mut self.hub, &self.catch_up);
             self.manager.tend(&mut self.hub);
             if self.hub.happened.is_empty() {
                 break;

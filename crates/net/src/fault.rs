@@ -23,7 +23,7 @@ pub enum Fault {
     /// Headers that do not stand on each other or on what was asked for.
     #[error("headers that do not connect")]
     Unconnected,
-    /// A block that was served whole, on request, and is invalid or of another root.
+    /// A block that was served whole, on request, and is of another root than its header's.
     #[error("an invalid block: {0}")]
     InvalidBlock(String),
     /// A transaction that no chain could hold.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Peers;
 use crate::address::NetGroup;
-use crate::event::ConnId;
+use crate::event::{ConnId, Direction};
 use crate::fault::Fault;
 use crate::hub::Hub;
 
@@ -22,9 +22,12 @@ const ANSWERS: Rate = Rate::per_second(32 << 20, 128 << 20);
 const ROUNDS: Rate = Rate::per_second(500_000, 500_000);
 /// The same, once proven.
 const PROVEN_ROUNDS: Rate = Rate::per_second(50_000_000, 100_000_000);
+/// Bytes of a peer's transactions that were judged and did not come to wait: keys off the curve take longest, 7 ms of a
+/// core a second.
+const VAIN: Rate = Rate::per_second(64 << 10, 4 << 20);
 /// Addresses told unasked.
 const ADDRESSES: Rate = Rate { amount: 1, every: Duration::from_secs(10), burst: 1_000 };
-/// What a group may cost, in peers.
+/// What those of a group may cost that this node did not choose, in peers.
 const GROUP: u64 = 4;
 /// Above its budgets a peer is blamed once in this time.
 const BLAME_EVERY: Duration = Duration::from_secs(1);
@@ -84,6 +87,7 @@ pub(super) struct Budget {
     bytes: Bucket,
     messages: Bucket,
     answers: Bucket,
+    vain: Bucket,
     rounds: Bucket,
     addresses: Bucket,
     /// Blamed for too much, last.
@@ -95,6 +99,8 @@ pub(super) struct Budget {
 pub(super) struct GroupBudget {
     bytes: Bucket,
     messages: Bucket,
+    answers: Bucket,
+    vain: Bucket,
     rounds: Bucket,
 }
 
@@ -103,16 +109,26 @@ impl GroupBudget {
     fn is_whole(&mut self, now: Duration) -> bool {
         self.bytes.refill(&BYTES.times(GROUP), now);
         self.messages.refill(&MESSAGES.times(GROUP), now);
+        self.answers.refill(&ANSWERS.times(GROUP), now);
+        self.vain.refill(&VAIN.times(GROUP), now);
         self.rounds.refill(&ROUNDS, now);
-        self.used() == (0, 0, 0)
+        self.used() == [0; 5]
     }
 
-    fn used(&self) -> (u128, u128, u128) {
-        (self.rounds.used, self.bytes.used, self.messages.used)
+    fn used(&self) -> [u128; 5] {
+        [self.rounds.used, self.vain.used, self.bytes.used, self.messages.used, self.answers.used]
     }
 }
 
 impl Peers {
+    /// What a peer's group has left, if the peer shares it: whom this node chose has its own budget alone, so that nobody
+    /// who comes from beside it can silence it.
+    fn shared(&mut self, id: ConnId, now: Duration) -> Option<&mut GroupBudget> {
+        let peer = self.get(id).filter(|peer| peer.direction == Direction::Inbound)?;
+        let group = peer.group;
+        Some(self.group(group, now))
+    }
+
     /// What a group has left; forgets groups that need no remembering.
     fn group(&mut self, group: NetGroup, now: Duration) -> &mut GroupBudget {
         if self.groups.len() >= MAX_GROUPS && !self.groups.contains_key(&group) {
@@ -136,14 +152,14 @@ impl Hub {
             self.flooded(id, "messages");
             return false;
         }
-        let group = peer.group;
-        let shared = self.peers.group(group, now);
-        let (all_bytes, all_messages) = (BYTES.times(GROUP), MESSAGES.times(GROUP));
-        if !shared.bytes.has(&all_bytes, bytes, now) || !shared.messages.has(&all_messages, 1, now) {
-            return false;
+        if let Some(shared) = self.peers.shared(id, now) {
+            let (all_bytes, all_messages) = (BYTES.times(GROUP), MESSAGES.times(GROUP));
+            if !shared.bytes.has(&all_bytes, bytes, now) || !shared.messages.has(&all_messages, 1, now) {
+                return false;
+            }
+            shared.bytes.take(&all_bytes, bytes);
+            shared.messages.take(&all_messages, 1);
         }
-        shared.bytes.take(&all_bytes, bytes);
-        shared.messages.take(&all_messages, 1);
         if let Some(peer) = self.peers.get_mut(id) {
             peer.budget.bytes.take(&BYTES, bytes);
             peer.budget.messages.take(&MESSAGES, 1);
@@ -156,13 +172,12 @@ impl Hub {
     pub(crate) fn charge_rounds(&mut self, id: ConnId, rounds: u64) -> bool {
         let now = self.now.elapsed;
         let Some(peer) = self.peers.get_mut(id) else { return false };
-        let (is_proven, group) = (peer.proven, peer.group);
+        let is_proven = peer.proven;
         let rate = if is_proven { PROVEN_ROUNDS } else { ROUNDS };
         if !peer.budget.rounds.has(&rate, rounds, now) {
             return false;
         }
-        if !is_proven {
-            let shared = self.peers.group(group, now);
+        if !is_proven && let Some(shared) = self.peers.shared(id, now) {
             if !shared.rounds.has(&ROUNDS, rounds, now) {
                 return false;
             }
@@ -174,15 +189,52 @@ impl Hub {
         true
     }
 
-    /// Whether an answer of so many bytes is within what this peer is given; charged if so. If not, the answer is *busy*.
-    pub(crate) fn charge_answer(&mut self, id: ConnId, bytes: usize) -> bool {
-        let (now, bytes) = (self.now.elapsed, u64::try_from(bytes).unwrap_or(u64::MAX));
+    /// Whether an answer may be given to this peer, asked before anything is done for it: whatever it then comes to is
+    /// charged, so that it is at most one answer above what it and its group are given. If not, the answer is *busy*.
+    pub(crate) fn may_answer(&mut self, id: ConnId) -> bool {
+        let now = self.now.elapsed;
         let Some(peer) = self.peers.get_mut(id) else { return false };
-        let is_within = peer.budget.answers.has(&ANSWERS, bytes, now);
-        if is_within {
+        let is_within = peer.budget.answers.has(&ANSWERS, 1, now);
+        let all = ANSWERS.times(GROUP);
+        is_within && self.peers.shared(id, now).is_none_or(|shared| shared.answers.has(&all, 1, now))
+    }
+
+    /// Charges an answer of so many bytes, if one may be given.
+    pub(crate) fn charge_answer(&mut self, id: ConnId, bytes: usize) -> bool {
+        if !self.may_answer(id) {
+            return false;
+        }
+        let (now, bytes) = (self.now.elapsed, u64::try_from(bytes).unwrap_or(u64::MAX));
+        if let Some(shared) = self.peers.shared(id, now) {
+            shared.answers.take(&ANSWERS.times(GROUP), bytes);
+        }
+        if let Some(peer) = self.peers.get_mut(id) {
             peer.budget.answers.take(&ANSWERS, bytes);
         }
-        is_within
+        true
+    }
+
+    /// Whether transactions of this peer may be judged: too many of late came to nothing, of its or of its group, if not.
+    /// Nobody is blamed for that, whose policy may be another; others are asked for what it has announced.
+    pub(crate) fn may_judge(&mut self, id: ConnId) -> bool {
+        let now = self.now.elapsed;
+        let Some(peer) = self.peers.get_mut(id) else { return false };
+        let is_within = peer.budget.vain.has(&VAIN, 1, now);
+        let all = VAIN.times(GROUP);
+        is_within && self.peers.shared(id, now).is_none_or(|shared| shared.vain.has(&all, 1, now))
+    }
+
+    /// A transaction of so many bytes was judged and does not wait.
+    pub(crate) fn judged_in_vain(&mut self, id: ConnId, bytes: usize) {
+        let (now, bytes) = (self.now.elapsed, u64::try_from(bytes).unwrap_or(u64::MAX));
+        if let Some(shared) = self.peers.shared(id, now) {
+            shared.vain.refill(&VAIN.times(GROUP), now);
+            shared.vain.take(&VAIN.times(GROUP), bytes);
+        }
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.budget.vain.refill(&VAIN, now);
+            peer.budget.vain.take(&VAIN, bytes);
+        }
     }
 
     /// How many of so many addresses, told unasked, this peer may have looked at; charged for them.

@@ -132,31 +132,13 @@ impl BlockRelay {
 
     /// Answers [`Request::Compact`] and [`Request::BlockTransactions`].
     pub(crate) fn serve(&mut self, hub: &mut Hub, peer: ConnId, id: AnswerId, request: Request) {
-        let chain = hub.chain.chain();
-        let response = match request {
-            Request::Compact { hash } => {
-                self.sides.has(peer, hash);
-                let compact = self.served.compact(chain, &hash, &mut hub.random);
-                compact.map(|compact| {
-                    compact.map(|compact| (compact_len(compact), Response::Compact(Box::new(compact.clone()))))
-                })
-            }
-            Request::BlockTransactions { hash, positions } => {
-                let found = self.served.transactions(chain, &hash, &positions, &mut hub.random);
-                found.map(|found| {
-                    found.map(|list| (list.iter().map(Transaction::encoded_len).sum(), Response::Transactions(list)))
-                })
-            }
-            _ => return,
-        };
-        let response = match response {
-            Ok(Some((bytes, response))) => {
-                if hub.charge_answer(peer, bytes) {
-                    response
-                } else {
-                    Response::Busy
-                }
-            }
+        if !hub.may_answer(peer) {
+            hub.answer(peer, id, Response::Busy);
+            return;
+        }
+        let response = match self.response_to(hub, peer, request) {
+            Ok(Some((bytes, response))) if hub.charge_answer(peer, bytes) => response,
+            Ok(Some(_)) => Response::Busy,
             Ok(None) => Response::NotFound,
             Err(error) => {
                 hub.fail(error);
@@ -164,6 +146,28 @@ impl BlockRelay {
             }
         };
         hub.answer(peer, id, response);
+    }
+
+    /// With how many bytes it is; none if the block is not kept.
+    fn response_to(
+        &mut self,
+        hub: &mut Hub,
+        peer: ConnId,
+        request: Request,
+    ) -> Result<Option<(usize, Response)>, StoreError> {
+        let chain = hub.chain.chain();
+        Ok(match request {
+            Request::Compact { hash } => {
+                self.sides.has(peer, hash);
+                let compact = self.served.compact(chain, &hash, &mut hub.random)?;
+                compact.map(|compact| (compact_len(compact), Response::Compact(Box::new(compact.clone()))))
+            }
+            Request::BlockTransactions { hash, positions } => {
+                let found = self.served.transactions(chain, &hash, &positions, &mut hub.random)?;
+                found.map(|list| (list.iter().map(Transaction::encoded_len).sum(), Response::Transactions(list)))
+            }
+            _ => None,
+        })
     }
 
     pub(crate) fn wake(&mut self, hub: &mut Hub, catch_up: &mut CatchUp) {
@@ -264,6 +268,10 @@ impl BlockRelay {
         }
         match self.headers.judge(hub, peer, &header, hash)? {
             Verdict::Nothing => return Ok(()),
+            Verdict::Later => {
+                catch_up.announced(hub, peer, &[header]);
+                return Ok(());
+            }
             Verdict::Good => self.announce(hub, hash, header, compact.as_ref()),
             Verdict::Early => {}
         }

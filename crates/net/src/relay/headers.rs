@@ -19,6 +19,8 @@ pub(crate) enum Verdict {
     Good,
     /// Get its body, which the chain keeps until its time has come, and tell nobody before.
     Early,
+    /// Its proof is more than its peer may cost now: let whoever catches up have it, which can wait.
+    Later,
     /// Nothing. Whoever is to blame for it was blamed.
     Nothing,
 }
@@ -54,41 +56,45 @@ impl Headers {
             ClockVerdict::SetAside { .. } => true,
             ClockVerdict::Dropped { .. } => return Ok(Verdict::Nothing),
         };
-        let is_proven = self.proven.contains(&hash) || self.prove(hub, peer, header, hash)?;
-        Ok(match (is_proven, is_early) {
-            (false, _) => Verdict::Nothing,
-            (true, false) => Verdict::Good,
-            (true, true) => Verdict::Early,
-        })
+        let good = if is_early { Verdict::Early } else { Verdict::Good };
+        if self.proven.contains(&hash) { Ok(good) } else { self.prove(hub, peer, header, hash, good) }
     }
 
-    fn prove(&mut self, hub: &mut Hub, peer: ConnId, header: &Header, hash: BlockHash) -> Result<bool, StoreError> {
+    /// `good`, if it is.
+    fn prove(
+        &mut self,
+        hub: &mut Hub,
+        peer: ConnId,
+        header: &Header,
+        hash: BlockHash,
+        good: Verdict,
+    ) -> Result<Verdict, StoreError> {
         let chain = hub.chain.chain();
         let parent = header.template.prev_hash;
         let (Some(known), Some(ancestors)) = (chain.known(&parent)?, chain.ancestors_of(&parent)?) else {
-            return Ok(false);
+            return Ok(Verdict::Nothing);
         };
         let parent = Parent { hash: parent, height: known.header.template.height };
         match header::check(chain.params(), header, &parent, &ancestors) {
             Ok(_) => {}
             Err(CheckError::Rule(violation)) => {
                 hub.blame(peer, Fault::InvalidHeader(violation.to_string()));
-                return Ok(false);
+                return Ok(Verdict::Nothing);
             }
             Err(CheckError::Store(error)) => return Err(error),
         }
         if !hub.charge_rounds(peer, u64::from(header.seal.bloom_end) + 1) {
-            return Ok(false);
+            return Ok(Verdict::Later);
         }
         if proof::verify(header, &mut hub.solo).is_err() {
             self.refuted.insert(hash);
             hub.blame(peer, Fault::FalseProof);
-            return Ok(false);
+            return Ok(Verdict::Nothing);
         }
         self.proven.insert(hash);
         if let Some(peer) = hub.peers.get_mut(peer) {
             peer.proven = true;
         }
-        Ok(true)
+        Ok(good)
     }
 }

@@ -5,7 +5,7 @@ mod outbox;
 mod verdict;
 mod wanted;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bloom_chain::mempool::policy::{MAX_CHAIN, MAX_TRANSACTION_BYTES};
@@ -21,7 +21,7 @@ use crate::relay::recent::Recent;
 use crate::sync::CatchUp;
 use crate::wire::{MAX_TRANSACTIONS_BYTES, Note, Request, Response};
 use orphans::{Orphan, Orphans};
-use outbox::{MOST_QUEUED, Outbox};
+use outbox::{MOST_QUEUED, Outbox, is_relayed};
 use verdict::Verdict;
 use wanted::WantList;
 
@@ -29,6 +29,8 @@ use wanted::WantList;
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// Transactions remembered that were not taken at this tip.
 const MOST_REJECTED: usize = 10_000;
+/// Outputs of a transaction without its parents that are looked for on the chain, to see whether it is there itself.
+const MOST_OUTPUTS_SOUGHT: usize = 16;
 /// Blocks that left the chain whose transactions are announced again.
 const MOST_BLOCKS_BACK: usize = 100;
 
@@ -38,6 +40,8 @@ pub(crate) struct TransactionRelay {
     wanted: WantList,
     rejected: Recent<Wtxid>,
     orphans: Orphans,
+    /// Whether nothing was asked for when it was last looked at, for this node was behind.
+    was_behind: bool,
 }
 
 impl Default for TransactionRelay {
@@ -47,6 +51,7 @@ impl Default for TransactionRelay {
             wanted: WantList::default(),
             rejected: Recent::new(MOST_REJECTED),
             orphans: Orphans::default(),
+            was_behind: false,
         }
     }
 }
@@ -127,12 +132,16 @@ impl TransactionRelay {
     /// Answers with what waits, in the order asked for. An id may be a txid: who has a child does not know the wtxid of its
     /// parent.
     pub(crate) fn serve(&mut self, hub: &mut Hub, peer: ConnId, id: AnswerId, wtxids: &[Wtxid]) {
+        if !hub.may_answer(peer) {
+            hub.answer(peer, id, Response::Busy);
+            return;
+        }
         let mempool = hub.chain.mempool();
         let mut found = Vec::new();
         let mut bytes = 0;
         for wtxid in wtxids {
             let entry = mempool.get_by_witness(wtxid).or_else(|| mempool.get(&Txid(wtxid.0)));
-            let Some(entry) = entry else { continue };
+            let Some(entry) = entry.filter(|entry| is_relayed(entry)) else { continue };
             if bytes + entry.bytes() > MAX_TRANSACTIONS_BYTES {
                 break;
             }
@@ -148,6 +157,13 @@ impl TransactionRelay {
             Response::Busy
         };
         hub.answer(peer, id, response);
+    }
+
+    /// Something happened elsewhere: if this node is behind no longer, what it remembered is asked for.
+    pub(crate) fn settled(&mut self, hub: &mut Hub, catch_up: &CatchUp) {
+        if std::mem::replace(&mut self.was_behind, catch_up.is_behind()) && !self.was_behind {
+            self.ask(hub, catch_up);
+        }
     }
 
     pub(crate) fn wake(&mut self, hub: &mut Hub) {
@@ -166,6 +182,10 @@ impl TransactionRelay {
         while !catch_up.is_behind()
             && let Some((peer, wtxids)) = self.wanted.next()
         {
+            if !hub.may_judge(peer) {
+                wtxids.into_iter().for_each(|wtxid| self.wanted.ask_another(wtxid));
+                continue;
+            }
             let request = Request::Transactions { wtxids: wtxids.clone() };
             let id = hub.ask(peer, Purpose::Transactions, request, ANSWER_WITHIN);
             self.wanted.asked(id, peer, wtxids);
@@ -188,8 +208,12 @@ impl TransactionRelay {
             loop {
                 match asked.next() {
                     Some(one) if one == wtxid || one == txid => {
-                        self.wanted.settled(&one);
-                        self.judge(hub, peer, transaction)?;
+                        if hub.may_judge(peer) {
+                            self.wanted.settled(&one);
+                            self.take(hub, peer, transaction)?;
+                        } else {
+                            self.wanted.ask_another(one);
+                        }
                         break;
                     }
                     Some(other) => self.wanted.ask_another(other),
@@ -206,55 +230,77 @@ impl TransactionRelay {
         Ok(())
     }
 
-    /// What the law says of it alone comes first: policy would only say that it is not wanted.
-    fn judge(&mut self, hub: &mut Hub, peer: ConnId, transaction: Transaction) -> Result<(), StoreError> {
-        let wtxid = transaction.wtxid();
+    /// Judges what a peer gave. Its length comes first, for all else takes longer the longer it is: nobody honest relays one
+    /// above policy's maximum. Then what the law says of it alone: policy would only say that it is not wanted.
+    fn take(&mut self, hub: &mut Hub, peer: ConnId, transaction: Transaction) -> Result<(), StoreError> {
+        let (wtxid, bytes) = (transaction.wtxid(), transaction.encoded_len());
         self.outbox.has(peer, wtxid);
-        let error = match isolation::check_transaction(&transaction) {
-            Err(violation) => violation.into(),
-            Ok(()) => match hub.submit(transaction.clone()) {
-                Ok(admitted) => {
-                    let now = hub.now.elapsed;
-                    if let Some(peer) = hub.peers.get_mut(peer).filter(|_| !admitted.known) {
-                        peer.last_transaction = Some(now);
-                    }
-                    return Ok(());
-                }
-                Err(AdmitError::Store(error)) => return Err(error),
-                Err(error) => error,
-            },
-        };
-        match verdict::of_error(&error) {
-            Verdict::Invalid => {
-                self.rejected.insert(wtxid);
-                hub.blame(peer, Fault::InvalidTransaction(error.to_string()));
-            }
-            Verdict::Orphan => self.keep_orphan(hub, peer, transaction)?,
-            Verdict::Unwanted => drop(self.rejected.insert(wtxid)),
+        if bytes > MAX_TRANSACTION_BYTES {
+            self.rejected.insert(wtxid);
+            hub.judged_in_vain(peer, bytes);
+            hub.blame(peer, Fault::Flood("a transaction longer than any that is relayed"));
+            return Ok(());
         }
+        if let Err(violation) = isolation::check_transaction(&transaction) {
+            hub.judged_in_vain(peer, bytes);
+            self.refused(hub, peer, wtxid, &violation.into());
+            return Ok(());
+        }
+        self.judge(hub, peer, transaction)
+    }
+
+    /// Judges one that is good in itself against the chain and what waits.
+    fn judge(&mut self, hub: &mut Hub, peer: ConnId, transaction: Transaction) -> Result<(), StoreError> {
+        let error = match hub.submit(transaction.clone()) {
+            Ok(admitted) => {
+                let now = hub.now.elapsed;
+                if let Some(peer) = hub.peers.get_mut(peer).filter(|_| !admitted.known) {
+                    peer.last_transaction = Some(now);
+                }
+                return Ok(());
+            }
+            Err(AdmitError::Store(error)) => return Err(error),
+            Err(error) => error,
+        };
+        hub.judged_in_vain(peer, transaction.encoded_len());
+        if verdict::of_error(&error) == Verdict::Orphan {
+            return self.keep_orphan(hub, peer, transaction);
+        }
+        self.refused(hub, peer, transaction.wtxid(), &error);
         Ok(())
+    }
+
+    fn refused(&mut self, hub: &mut Hub, peer: ConnId, wtxid: Wtxid, error: &AdmitError) {
+        self.rejected.insert(wtxid);
+        if verdict::of_error(error) == Verdict::Invalid {
+            hub.blame(peer, Fault::InvalidTransaction(error.to_string()));
+        }
     }
 
     /// Keeps one whose parents are unknown, and asks who sent it for them. What was confirmed already spends what is gone.
     fn keep_orphan(&mut self, hub: &Hub, peer: ConnId, transaction: Transaction) -> Result<(), StoreError> {
         let txid = transaction.txid();
-        for (index, _) in (0..).zip(transaction.body().outputs()) {
+        for (index, _) in (0..).zip(transaction.body().outputs()).take(MOST_OUTPUTS_SOUGHT) {
             if hub.chain.chain().coin(&Outpoint { txid, index })?.is_some() {
                 self.rejected.insert(transaction.wtxid());
                 return Ok(());
             }
         }
-        let mut parents = BTreeSet::new();
+        let mut parents = BTreeMap::new();
         for input in transaction.body().inputs() {
-            if !hub.chain.mempool().contains(&input.txid) && hub.chain.chain().coin(input)?.is_none() {
-                parents.insert(input.txid);
+            let is_known = parents.contains_key(&input.txid) || hub.chain.mempool().contains(&input.txid);
+            if !is_known && hub.chain.chain().coin(input)?.is_none() {
+                parents.insert(input.txid, *input);
+            }
+            if parents.len() >= MAX_CHAIN as usize {
+                break;
             }
         }
         if parents.is_empty() || parents.len() >= MAX_CHAIN as usize {
             self.rejected.insert(transaction.wtxid());
             return Ok(());
         }
-        for parent in &parents {
+        for parent in parents.keys() {
             self.wanted.announced(peer, Wtxid(parent.0));
         }
         self.orphans.keep(transaction, parents, peer);
@@ -268,10 +314,9 @@ impl TransactionRelay {
     /// What was refused may be good now; parents may have been confirmed; what came back is announced again.
     fn new_tip(&mut self, hub: &mut Hub, disconnected: &[BlockHash]) -> Result<(), StoreError> {
         self.rejected.clear();
-        if !self.orphans.is_empty() {
-            let all = self.orphans.take_all();
-            self.retry(hub, all)?;
-        }
+        let chain = hub.chain.chain();
+        let ready = self.orphans.new_tip(|outpoint| Ok::<_, StoreError>(chain.coin(outpoint)?.is_some()))?;
+        self.retry(hub, ready)?;
         let mut left = MOST_QUEUED;
         for hash in disconnected.iter().take(MOST_BLOCKS_BACK) {
             let Some(block) = hub.chain.chain().block(hash)? else { continue };

@@ -13,6 +13,9 @@ const HEADER_COST: usize = 8;
 
 /// The headers after the first hash of the locator that is on the chain.
 pub(super) fn headers(hub: &mut Hub, peer: ConnId, locator: &[BlockHash]) -> Result<Response, StoreError> {
+    if !hub.may_answer(peer) {
+        return Ok(Response::Busy);
+    }
     let chain = hub.chain.chain();
     let mut start = None;
     for hash in locator.iter().take(MAX_LOCATOR) {
@@ -41,13 +44,14 @@ pub(super) fn headers(hub: &mut Hub, peer: ConnId, locator: &[BlockHash]) -> Res
 pub(super) fn blocks(hub: &mut Hub, peer: ConnId, hashes: &[BlockHash]) -> Result<Response, StoreError> {
     let (mut blocks, mut bytes) = (Vec::new(), 0);
     for hash in hashes.iter().take(MAX_BLOCKS_ASKED) {
+        // Before the block is read: that is the work.
+        if !hub.may_answer(peer) {
+            return Ok(if blocks.is_empty() { Response::Busy } else { Response::Blocks(blocks) });
+        }
         let Some(block) = hub.chain.chain().block(hash)? else { break };
         let length = block.encoded_len();
-        if !blocks.is_empty() && bytes + length > MAX_BLOCKS_BYTES {
+        if !hub.charge_answer(peer, length) || !blocks.is_empty() && bytes + length > MAX_BLOCKS_BYTES {
             break;
-        }
-        if !hub.charge_answer(peer, length) {
-            return Ok(if blocks.is_empty() { Response::Busy } else { Response::Blocks(blocks) });
         }
         bytes += length;
         blocks.push(block);

@@ -90,6 +90,61 @@ fn answers_are_given_up_to_their_budget() {
 }
 
 #[test]
+fn who_comes_back_is_given_no_more_answers_than_its_group() {
+    let mut rig = Rig::new(Config::default());
+    let given: Vec<_> = (0..6)
+        .map(|_| {
+            let peer = rig.joins("20.1.0.1:1");
+            let given = (0..1_000).filter(|_| rig.engine.hub_for_test().charge_answer(peer, 1 << 20)).count();
+            rig.event(Event::Disconnected { peer });
+            given
+        })
+        .collect();
+    assert_eq!(given, [128, 128, 128, 128, 0, 0]);
+}
+
+#[test]
+fn transactions_judged_in_vain_are_bounded_of_a_peer_and_of_its_group() {
+    let mut rig = Rig::new(Config::default());
+    let judged = |rig: &mut Rig, peer| {
+        let hub = rig.engine.hub_for_test();
+        (0..1_000).take_while(|_| hub.may_judge(peer).then(|| hub.judged_in_vain(peer, 1 << 16)).is_some()).count()
+    };
+    let peers: Vec<_> = (1..=6).map(|n| rig.joins(&format!("20.1.0.{n}:1"))).collect();
+    let all: Vec<_> = peers.iter().map(|peer| judged(&mut rig, *peer)).collect();
+    assert_eq!(all, [64, 64, 64, 64, 0, 0]);
+    rig.pass(SECOND);
+    rig.event(Event::Wake);
+    assert_eq!(judged(&mut rig, peers[0]), 1);
+    assert!(rig.faults().is_empty());
+}
+
+#[test]
+fn what_a_group_uses_up_silences_nobody_whom_this_node_chose() {
+    let address = "20.1.0.100:1".parse().unwrap();
+    let mut rig = Rig::new(Config { added: vec![address], ..Config::default() });
+    rig.pass(SECOND);
+    let chosen = rig.welcomes(address, |_| {});
+    assert!(rig.has(chosen));
+    for n in 1..=5 {
+        let peer = rig.joins(&format!("20.1.0.{n}:1"));
+        flood(&mut rig, peer, 2_000);
+        let hub = rig.engine.hub_for_test();
+        hub.charge_rounds(peer, 500_000);
+        hub.charge_answer(peer, 1 << 30);
+        hub.judged_in_vain(peer, 1 << 30);
+    }
+    let beside = rig.joins("20.1.0.9:1");
+    let hub = rig.engine.hub_for_test();
+    assert!(
+        !hub.charge(beside, 1) && !hub.charge_rounds(beside, 1) && !hub.may_answer(beside) && !hub.may_judge(beside)
+    );
+    assert!(
+        hub.charge(chosen, 1) && hub.charge_rounds(chosen, 500_000) && hub.may_answer(chosen) && hub.may_judge(chosen)
+    );
+}
+
+#[test]
 fn groups_that_are_remembered_are_bounded() {
     let mut rig = Rig::new(Config { max_inbound: 8, ..Config::default() });
     for n in 0..6_000u32 {

@@ -99,7 +99,7 @@ impl BlockRelay {
         Ok(())
     }
 
-    /// A block served whole: whoever serves it has had it judged, and answers for it.
+    /// A block served whole: whoever serves it answers for its being the one that was asked for.
     fn take_whole(
         &mut self,
         hub: &mut Hub,
@@ -150,7 +150,7 @@ impl BlockRelay {
         }
     }
 
-    /// Hands the chain a block whose root is its header's. Who served it whole answers for it.
+    /// Hands the chain a block whose root is its header's. Who served it whole is let go if it is invalid.
     fn accept(
         &mut self,
         hub: &mut Hub,
@@ -172,8 +172,10 @@ impl BlockRelay {
             },
             Err(AcceptError::Store(error)) => return Err(error),
             Err(AcceptError::Refused { rejection, .. }) => {
+                // Its header is condemned, so that nobody sends it twice. A block on a side branch is served by honest nodes
+                // that have not judged what it spends.
                 if let Some(peer) = whole_from {
-                    hub.blame(peer, Fault::InvalidBlock(rejection.to_string()));
+                    hub.part(peer, &format!("a block of its is invalid: {rejection}"));
                 }
             }
             // An ancestor's fault, or the time's, or this node's, which has pruned.

@@ -252,3 +252,54 @@ fn no_more_blocks_are_put_together_than_there_is_room_for() {
     }
     assert_eq!(asked, 8);
 }
+
+#[test]
+fn a_header_whose_proof_its_peer_may_not_cost_now_is_proven_later_and_not_forgotten() {
+    let mut wire = Wire::new();
+    let node = engine(&mut wire);
+    let (bringer, end) = puppet(&mut wire, node);
+    let [peer] = wire.between(node, bringer)[..] else { panic!("not connected") };
+    let block = next_block(&wire, node, 9, Vec::new());
+    // What comes back while the note is under way does not suffice.
+    for _ in 0..2 {
+        assert!(wire.at_mut(node).hub_for_test().charge_rounds(peer, 500_000));
+        wire.at_mut(node).hub_for_test().now.elapsed += SECOND;
+    }
+    wire.say(end, Note::Blocks(vec![block.header]));
+    assert!(wire.run_until(5 * SECOND, |wire| wire.at(node).status().best_header.is_some()));
+    wire.run(Duration::from_millis(200));
+    let asked = requests(&mut wire, bringer);
+    let [(id, Request::Blocks { .. })] = &asked[..] else { panic!("{asked:?}") };
+    wire.answer(*id, Response::Blocks(vec![block.clone()]));
+    wire.run(SECOND);
+    assert_eq!(tip(&wire, node), block.hash());
+}
+
+#[test]
+fn who_has_been_given_its_share_is_told_busy_before_anything_is_looked_up() {
+    let mut wire = Wire::new();
+    let node = engine(&mut wire);
+    let (asker, end) = puppet(&mut wire, node);
+    let [peer] = wire.between(node, asker)[..] else { panic!("not connected") };
+    let nowhere = BlockHash([7; 32]);
+    let questions = || {
+        [
+            Request::Compact { hash: nowhere },
+            Request::BlockTransactions { hash: nowhere, positions: vec![0] },
+            Request::Transactions { wtxids: vec![bloom_consensus::Wtxid([7; 32])] },
+            Request::Blocks { hashes: vec![nowhere] },
+        ]
+    };
+    let answers = |wire: &mut Wire| {
+        questions().into_iter().for_each(|question| wire.ask(end, question));
+        wire.run(Duration::from_millis(200));
+        let heard = wire.heard(asker).into_iter();
+        heard
+            .filter_map(|event| if let Event::Response { response, .. } = event { Some(response) } else { None })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(answers(&mut wire), vec![Response::NotFound; 4]);
+    assert!(wire.at_mut(node).hub_for_test().charge_answer(peer, 1 << 30));
+    assert_eq!(answers(&mut wire), vec![Response::Busy; 4]);
+    assert!(faults(&wire, node).is_empty());
+}

@@ -159,6 +159,27 @@ fn a_body_that_is_invalid_condemns_its_header_and_not_who_relayed_it_compact() {
 }
 
 #[test]
+fn who_serves_an_invalid_block_whole_is_let_go_and_not_banned() {
+    let mut wire = Wire::new();
+    let node = engine(&mut wire);
+    let (bringer, end) = puppet(&mut wire, node);
+    // The same coin twice: of each such block an honest node may have judged all but what it spends.
+    let twice = vec![pay(coin(1), &[2], 10_000), pay(coin(1), &[3], 10_000)];
+    let block = next_block(&wire, node, 9, twice);
+    wire.say(end, Note::Blocks(vec![block.header]));
+    for _ in 0..4 {
+        wire.run(Duration::from_millis(100));
+        for (id, request) in requests(&mut wire, bringer) {
+            let is_whole = matches!(request, Request::Blocks { .. });
+            wire.answer(id, if is_whole { Response::Blocks(vec![block.clone()]) } else { Response::Busy });
+        }
+    }
+    assert!(wire.at(node).chain().chain().known(&block.hash()).unwrap().unwrap().condemned);
+    assert!(faults(&wire, node).is_empty() && wire.between(bringer, node).is_empty());
+    assert!(wire.at(node).bans().is_empty());
+}
+
+#[test]
 fn a_false_proof_is_blamed_and_goes_no_further() {
     let mut wire = Wire::new();
     let node = engine(&mut wire);

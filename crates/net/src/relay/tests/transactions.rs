@@ -217,3 +217,42 @@ fn what_was_refused_is_not_asked_for_again_before_the_tip_changes() {
     assert!(waits(&wire, node, &early));
     assert!(faults(&wire, node).is_empty());
 }
+
+#[test]
+fn what_came_back_from_a_block_and_is_longer_than_any_that_is_relayed_is_told_nobody() {
+    let mut wire = Wire::new();
+    let (node, other) = (engine(&mut wire), engine(&mut wire));
+    let long = pay(coin(1), &[2; 2_600], 200_000);
+    let lost = next_block(&wire, node, 8, vec![long.clone()]);
+    give(&mut wire, node, &[lost]);
+    for _ in 0..2 {
+        let block = next_block(&wire, other, 9, Vec::new());
+        give(&mut wire, other, std::slice::from_ref(&block));
+        give(&mut wire, node, &[block]);
+    }
+    assert!(waits(&wire, node, &long));
+    let (hears, end) = puppet(&mut wire, node);
+    wire.run(60 * SECOND);
+    assert!(announced(&mut wire, hears).is_empty());
+    wire.ask(end, Request::Transactions { wtxids: vec![long.wtxid()] });
+    wire.run(SECOND);
+    let refused = |event: &Event| matches!(event, Event::Response { response: Response::NotFound, .. });
+    assert!(wire.heard(hears).iter().any(refused));
+}
+
+#[test]
+fn what_was_announced_while_behind_is_asked_for_as_soon_as_it_no_longer_is() {
+    let mut wire = Wire::new();
+    let (ahead, node) = (engine(&mut wire), engine(&mut wire));
+    for _ in 0..20 {
+        wire.mine(ahead);
+    }
+    let (sender, end) = puppet(&mut wire, node);
+    wire.connect(ahead, node);
+    assert!(wire.run_until(10 * SECOND, |wire| wire.at(node).is_behind()));
+    let transaction = pay(coin(1), &[2], 10_000);
+    wire.say(end, Note::Transactions(vec![transaction.wtxid()]));
+    assert!(wire.run_until(10 * SECOND, |wire| !wire.at(node).is_behind()));
+    wire.run(wire.latency * 2);
+    assert_eq!(asked(&mut wire, sender).1, [transaction.wtxid()]);
+}

@@ -1,5 +1,6 @@
 //! Transactions of every invalid kind, and who is blamed for them; storms.
 
+use bloom_chain::mempool::policy::MAX_TRANSACTION_BYTES;
 use bloom_consensus::{OutputKey, Wtxid};
 
 use super::*;
@@ -134,6 +135,50 @@ fn an_answer_with_what_was_not_asked_for_is_a_wrong_answer() {
     wire.run(Duration::from_millis(100));
     assert_eq!(faults(&wire, node), [Fault::WrongAnswer]);
     assert!(wire.at(node).chain().mempool().is_empty());
+}
+
+/// Its length is looked at before its keys, the first of which is off the curve.
+#[test]
+fn a_transaction_longer_than_any_that_is_relayed_is_not_looked_at() {
+    let mut wire = Wire::new();
+    let node = engine(&mut wire);
+    let (outpoint, worth) = coin(1);
+    let mut outputs = vec![output(1_000); 2_600];
+    outputs[0].key = OutputKey([255; 32]);
+    let long = sign(Height(0), vec![outpoint], outputs.clone(), &[worth]);
+    assert!(long.encoded_len() > MAX_TRANSACTION_BYTES);
+    let blamed = offer(&mut wire, node, &long);
+    assert!(matches!(blamed[..], [Fault::Flood(_)]), "{blamed:?}");
+    outputs.truncate(2_400);
+    let blamed = offer(&mut wire, node, &sign(Height(0), vec![outpoint], outputs, &[worth]));
+    assert!(matches!(blamed[..], [Fault::InvalidTransaction(_)]), "{blamed:?}");
+}
+
+#[test]
+fn whose_transactions_come_to_nothing_is_not_asked_for_more_and_others_are() {
+    let mut wire = Wire::new();
+    let node = engine(&mut wire);
+    let (sender, end) = puppet(&mut wire, node);
+    let (honest, other) = puppet(&mut wire, node);
+    let [peer] = wire.between(node, sender)[..] else { panic!("not connected") };
+    let fees_nothing = pay(coin(1), &[2; 1_250], 0);
+    // As if it had sent many of them: one more, and there is nothing left.
+    let now = wire.clock();
+    wire.at_mut(node).hub_for_test().now = now;
+    wire.at_mut(node).hub_for_test().judged_in_vain(peer, (4 << 20) - 1_000);
+    wire.say(end, Note::Transactions(vec![fees_nothing.wtxid()]));
+    wire.run(Duration::from_millis(100));
+    let asked = requests(&mut wire, sender);
+    wire.answer(asked[0].0, Response::Transactions(vec![fees_nothing]));
+    wire.run(Duration::from_millis(50));
+    let good = pay(coin(2), &[2], 10_000);
+    wire.say(end, Note::Transactions(vec![good.wtxid()]));
+    wire.say(other, Note::Transactions(vec![good.wtxid()]));
+    wire.run(Duration::from_millis(100));
+    assert!(requests(&mut wire, sender).is_empty());
+    let asked = requests(&mut wire, honest);
+    assert!(matches!(&asked[..], [(_, Request::Transactions { wtxids })] if wtxids[..] == [good.wtxid()]), "{asked:?}");
+    assert!(faults(&wire, node).is_empty());
 }
 
 /// The same note 100 000 times, without time passing: one question, and whoever does so is thrown out.

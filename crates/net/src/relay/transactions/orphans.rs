@@ -1,8 +1,8 @@
 //! Transactions that came before what they spend from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use bloom_consensus::{Transaction, Txid, Wtxid};
+use bloom_consensus::{Outpoint, Transaction, Txid, Wtxid};
 
 use crate::event::ConnId;
 
@@ -10,14 +10,19 @@ use crate::event::ConnId;
 pub(crate) const MOST_ORPHANS: usize = 64;
 /// Most bytes of their encodings.
 pub(crate) const MOST_ORPHAN_BYTES: usize = 1 << 20;
+/// Tips that one waits for.
+pub(crate) const MOST_TIPS: u32 = 10;
 
 /// A transaction that waits for its parents.
 #[derive(Clone, Debug)]
 pub(crate) struct Orphan {
     pub(crate) transaction: Transaction,
     pub(crate) from: ConnId,
-    parents: BTreeSet<Txid>,
+    /// What is missing: of each parent the first output that it spends.
+    parents: BTreeMap<Txid, Outpoint>,
     number: u64,
+    /// Tips that came since and brought nothing for it.
+    tips: u32,
 }
 
 #[derive(Debug, Default)]
@@ -32,12 +37,8 @@ impl Orphans {
         self.kept.contains_key(wtxid)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.kept.is_empty()
-    }
-
     /// Keeps one. When there is no room, whoever takes most of it loses its oldest: nobody pushes out another's.
-    pub(crate) fn keep(&mut self, transaction: Transaction, parents: BTreeSet<Txid>, from: ConnId) {
+    pub(crate) fn keep(&mut self, transaction: Transaction, parents: BTreeMap<Txid, Outpoint>, from: ConnId) {
         let wtxid = transaction.wtxid();
         if self.contains(&wtxid) {
             return;
@@ -45,7 +46,7 @@ impl Orphans {
         self.bytes += transaction.encoded_len();
         let number = self.next;
         self.next += 1;
-        self.kept.insert(wtxid, Orphan { transaction, from, parents, number });
+        self.kept.insert(wtxid, Orphan { transaction, from, parents, number, tips: 0 });
         while self.kept.len() > MOST_ORPHANS || self.bytes > MOST_ORPHAN_BYTES {
             let Some(oldest) = self.oldest_of_the_greediest() else { break };
             self.take(&oldest);
@@ -54,14 +55,30 @@ impl Orphans {
 
     /// Those that wait for a transaction, taken out.
     pub(crate) fn children_of(&mut self, parent: &Txid) -> Vec<Orphan> {
-        self.take_if(|orphan| orphan.parents.contains(parent))
+        self.take_if(|orphan| orphan.parents.contains_key(parent))
     }
 
-    /// All, taken out, the oldest first.
-    pub(crate) fn take_all(&mut self) -> Vec<Orphan> {
-        let mut all = self.take_if(|_| true);
-        all.sort_by_key(|orphan| orphan.number);
-        all
+    /// Those of which the tip has a parent, taken out, the oldest first: nothing is judged again for whom nothing came. What
+    /// has waited for too many tips is forgotten.
+    ///
+    /// # Errors
+    /// What `is_there` says.
+    pub(crate) fn new_tip<E>(&mut self, is_there: impl Fn(&Outpoint) -> Result<bool, E>) -> Result<Vec<Orphan>, E> {
+        let mut meant = Vec::new();
+        for (wtxid, orphan) in &mut self.kept {
+            orphan.tips += 1;
+            let mut is_ready = false;
+            for outpoint in orphan.parents.values() {
+                is_ready = is_ready || is_there(outpoint)?;
+            }
+            if is_ready {
+                meant.push(*wtxid);
+            }
+        }
+        let mut ready: Vec<_> = meant.iter().filter_map(|wtxid| self.take(wtxid)).collect();
+        ready.sort_by_key(|orphan| orphan.number);
+        self.take_if(|orphan| orphan.tips >= MOST_TIPS);
+        Ok(ready)
     }
 
     /// Forgets what a peer sent.
@@ -96,15 +113,32 @@ impl Orphans {
 
 #[cfg(test)]
 mod tests {
-    use bloom_consensus::{Amount, Body, Height, Outpoint, Output, OutputKey};
+    use bloom_consensus::{Amount, Body, Height, Output, OutputKey};
 
     use super::*;
 
-    fn orphan(number: u64, outputs: usize) -> (Transaction, BTreeSet<Txid>) {
+    fn orphan(number: u64, outputs: usize) -> (Transaction, BTreeMap<Txid, Outpoint>) {
         let txid = Txid([number as u8; 32]);
+        let spends = Outpoint { txid, index: 0 };
         let output = Output { amount: Amount::from_units(number), key: OutputKey([1; 32]) };
-        let body = Body::new(Height(number), vec![Outpoint { txid, index: 0 }], vec![output; outputs]).unwrap();
-        (Transaction::new(body, vec![[0; 64]]).unwrap(), BTreeSet::from([txid]))
+        let body = Body::new(Height(number), vec![spends], vec![output; outputs]).unwrap();
+        (Transaction::new(body, vec![[0; 64]]).unwrap(), BTreeMap::from([(txid, spends)]))
+    }
+
+    #[test]
+    fn a_tip_brings_out_those_whose_parents_it_has_and_none_waits_for_ever() {
+        let mut orphans = Orphans::default();
+        for number in 1..=5 {
+            let (transaction, parents) = orphan(number, 1);
+            orphans.keep(transaction, parents, ConnId(1));
+        }
+        let ready = orphans.new_tip(|outpoint| Ok::<_, ()>(outpoint.txid == Txid([3; 32]))).unwrap();
+        assert_eq!(ready.iter().map(|orphan| orphan.number).collect::<Vec<_>>(), [2]);
+        for tip in 2..=MOST_TIPS {
+            assert_eq!(orphans.kept.len(), 4, "{tip}");
+            assert!(orphans.new_tip(|_| Ok::<_, ()>(false)).unwrap().is_empty());
+        }
+        assert!(orphans.kept.is_empty() && orphans.bytes == 0);
     }
 
     #[test]
@@ -127,6 +161,6 @@ mod tests {
         }
         orphans.left(ConnId(2));
         orphans.left(ConnId(3));
-        assert!(orphans.is_empty() && orphans.bytes == 0);
+        assert!(orphans.kept.is_empty() && orphans.bytes == 0);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use bloom_chain::mempool::policy::MAX_TRANSACTION_BYTES;
 use bloom_chain::{Mempool, MempoolEntry};
 use bloom_consensus::Wtxid;
 use bloom_kernel::fixed::log2_q32;
@@ -129,12 +130,17 @@ impl Peer {
         while batch.len() < MAX_TRANSACTIONS_ANNOUNCED
             && let Some(wtxid) = self.queue.pop_front()
         {
-            if mempool.get_by_witness(&wtxid).is_some() && self.has.insert(wtxid) {
+            if mempool.get_by_witness(&wtxid).is_some_and(is_relayed) && self.has.insert(wtxid) {
                 batch.push(wtxid);
             }
         }
         batch
     }
+}
+
+/// Whether others are told of what waits: one that came back from a block may be longer than any that is taken.
+pub(crate) fn is_relayed(entry: &MempoolEntry) -> bool {
+    entry.bytes() <= MAX_TRANSACTION_BYTES
 }
 
 /// A time drawn so that what has been waited for says nothing about what is left: mean·−ln(u), in integers.
