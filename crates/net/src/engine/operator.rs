@@ -89,7 +89,7 @@ impl Engine {
                 round_trip: of.round_trip,
                 last_block: of.last_block.map(ago),
                 last_transaction: of.last_transaction.map(ago),
-                score: of.score,
+                score: of.score.points,
             })
         };
         self.hub.peers.joined().filter_map(info).collect()

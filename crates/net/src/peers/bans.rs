@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::time::Duration;
 
 use bloom_consensus::Timestamp;
 use thiserror::Error;
@@ -18,8 +17,6 @@ use crate::hub::Hub;
 pub const MAX_BANS: usize = 10_000;
 /// Seconds that a ban for faults lasts: a day.
 pub const BAN_SECS: u64 = 86_400;
-/// In which a point of a score is forgiven: who stalls now and then is no liar.
-const FORGIVEN: Duration = Duration::from_secs(60);
 
 /// A ban, as it is kept across restarts. Its text is a line: whom, and until when in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -167,18 +164,14 @@ impl Hub {
     pub(crate) fn blame(&mut self, id: ConnId, fault: Fault) {
         let now = self.now.elapsed;
         let Some(peer) = self.peers.get_mut(id) else { return };
-        let forgiven = now.saturating_sub(peer.scored).as_secs() / FORGIVEN.as_secs();
-        peer.score = peer.score.saturating_sub(u32::try_from(forgiven).unwrap_or(u32::MAX));
-        if forgiven > 0 || peer.score == 0 {
-            peer.scored = now;
-        }
-        peer.score = peer.score.saturating_add(fault.points());
-        let (address, identity, score) = (peer.address, peer.identity, peer.score);
+        peer.score = peer.score.plus(fault.points(), now);
+        let (address, key, score) = (peer.address, peer.ban_key(), peer.score.points);
         self.tell(Report::Blamed { peer: id, address, fault: fault.clone(), score });
         if score < BAN_SCORE {
             return;
         }
-        let key = if address.is_local() { BanKey::Identity(identity) } else { BanKey::of(address.ip()) };
+        // The ban pays for it.
+        self.peers.forgive(&key);
         let until = Timestamp(self.now.unix.0.saturating_add(BAN_SECS));
         let why = format!("banned: {fault}");
         self.tell(Report::Banned { key, group: NetGroup::of(&address), until, fault });
@@ -205,6 +198,7 @@ impl Hub {
     pub(crate) fn unban(&mut self, key: BanKey) -> bool {
         let was_banned = self.peers.bans.remove(&key);
         if was_banned {
+            self.peers.forgive(&key);
             self.act(Action::Bar { key, until: Timestamp(0) });
             self.peers.is_changed = true;
         }

@@ -1,6 +1,6 @@
 //! Whom this node dials, and when again: the peers given by hand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Role;
@@ -20,9 +20,8 @@ const MOST_DELAY: Duration = Duration::from_secs(8);
 const REFUSED_DELAY: Duration = Duration::from_secs(600);
 /// A connection that held so long was no failure.
 pub(super) const STEADY: Duration = Duration::from_secs(30);
-/// Most addresses given by hand, and most that turned out to be this node's own.
+/// Most addresses given by hand.
 pub(super) const MAX_GIVEN: usize = 256;
-const MAX_OWN: usize = 64;
 
 /// An address given by hand.
 #[derive(Debug)]
@@ -43,7 +42,6 @@ struct Target {
 pub(super) struct Dialler {
     given: BTreeMap<PeerAddr, Target>,
     under_way: BTreeMap<PeerAddr, (Role, Duration)>,
-    own: BTreeSet<PeerAddr>,
 }
 
 impl Dialler {
@@ -64,14 +62,6 @@ impl Dialler {
 
     pub(super) fn given(&self) -> impl Iterator<Item = &PeerAddr> {
         self.given.keys()
-    }
-
-    /// An address that is this node's own.
-    pub(super) fn is_own(&mut self, address: PeerAddr) {
-        self.given.remove(&address);
-        if self.own.len() < MAX_OWN {
-            self.own.insert(address);
-        }
     }
 
     /// A dial came to a connection: what it was for.
@@ -116,13 +106,9 @@ impl Dialler {
         self.under_way.iter().filter(move |(_, (of, _))| *of == role).map(|(address, _)| address)
     }
 
-    /// Whether an address is sought already, or is this node's own.
+    /// Whether an address is sought already.
     pub(super) fn knows(&self, address: &PeerAddr) -> bool {
-        self.under_way.contains_key(address) || self.given.contains_key(address) || self.has_own(address)
-    }
-
-    pub(super) fn has_own(&self, address: &PeerAddr) -> bool {
-        self.own.contains(address)
+        self.under_way.contains_key(address) || self.given.contains_key(address)
     }
 
     /// Dials what is due of what was given; names the dials that nothing was heard of in time, which count as failed.

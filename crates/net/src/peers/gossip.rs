@@ -133,9 +133,8 @@ impl Manager {
 
     /// Hears of an address; whether it is new here.
     fn learn(&mut self, hub: &Hub, known: &KnownAddress, source: NetGroup) -> bool {
-        let is_new = is_reachable(hub, &known.address)
-            && !self.dialler.has_own(&known.address)
-            && self.book.add(known.address, known.seen, source, hub.now.unix);
+        let is_new =
+            is_reachable(hub, &known.address) && self.book.add(known.address, known.seen, source, hub.now.unix);
         if is_new {
             self.slots.look_again(hub.now.elapsed);
             self.next = Some(hub.now.elapsed);

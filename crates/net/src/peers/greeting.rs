@@ -206,8 +206,8 @@ impl Manager {
         }
         hub.part(id, &why);
         match goodbye {
-            Goodbye::Myself => self.dialler.is_own(address),
-            Goodbye::OtherNetwork(_) | Goodbye::Version(_) | Goodbye::Banned => {
+            // None of it is proven, `Myself` neither: an address that was given is sought again later.
+            Goodbye::Myself | Goodbye::OtherNetwork(_) | Goodbye::Version(_) | Goodbye::Banned => {
                 self.dialler.put_off(&address, hub.now.elapsed);
             }
             Goodbye::Full => {}

@@ -9,6 +9,7 @@ mod gossip;
 mod greeting;
 mod lost;
 mod manager;
+mod scores;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -27,9 +28,10 @@ pub(crate) use manager::Manager;
 
 use bans::Bans;
 use budget::{Budget, Groups};
+use scores::{Score, Scores};
 
 use crate::address::{NetGroup, PeerAddr};
-use crate::event::{ConnId, Direction, Event, Identity};
+use crate::event::{BanKey, ConnId, Direction, Event, Identity};
 use crate::wire::Hello;
 
 /// What a connection is for.
@@ -64,9 +66,8 @@ pub(crate) struct Peer {
     /// When it last brought a block, or a transaction, that was new here and good.
     pub(crate) last_block: Option<Duration>,
     pub(crate) last_transaction: Option<Duration>,
-    /// Points, of [`crate::fault::BAN_SCORE`], and since when they are forgiven.
-    pub(crate) score: u32,
-    pub(crate) scored: Duration,
+    /// Of [`crate::fault::BAN_SCORE`].
+    pub(crate) score: Score,
     /// How far this node's clock was ahead of its, when it said hello.
     ahead_secs: i64,
     /// The tip that this node's hello told it, where the tip may have moved before the answer came.
@@ -92,14 +93,18 @@ impl Peer {
             round_trip: None,
             last_block: None,
             last_transaction: None,
-            score: 0,
-            scored: now,
+            score: Score::default(),
             ahead_secs: 0,
             told: None,
             has_answered: false,
             budget: Budget::default(),
             early: Vec::new(),
         }
+    }
+
+    /// What a ban of it keeps out: its address or /64, and on this machine, where the address is everybody's, its key.
+    fn ban_key(&self) -> BanKey {
+        if self.address.is_local() { BanKey::Identity(self.identity) } else { BanKey::of(self.address.ip()) }
     }
 }
 
@@ -110,6 +115,7 @@ pub(crate) struct Peers {
     connected: BTreeMap<ConnId, Peer>,
     bans: Bans,
     groups: Groups,
+    scores: Scores,
     /// Whether somebody came or went since the manager looked, and who went.
     is_changed: bool,
     ended: Vec<Peer>,
@@ -142,7 +148,8 @@ impl Peers {
         &self.bans
     }
 
-    fn insert(&mut self, id: ConnId, peer: Peer) {
+    fn insert(&mut self, id: ConnId, mut peer: Peer) {
+        peer.score = self.scores.of(&peer.ban_key(), peer.since);
         self.connected.insert(id, peer);
         self.is_changed = true;
     }
@@ -150,8 +157,17 @@ impl Peers {
     fn remove(&mut self, id: ConnId) -> Option<Peer> {
         let peer = self.connected.remove(&id)?;
         self.is_changed = true;
+        self.scores.keep(&peer);
         self.ended.push(peer.clone());
         Some(peer)
+    }
+
+    /// Holds nothing against somebody any more.
+    fn forgive(&mut self, key: &BanKey) {
+        self.scores.forget(key);
+        for peer in self.connected.values_mut().filter(|peer| peer.ban_key() == *key) {
+            peer.score = Score::default();
+        }
     }
 
     fn take_changed(&mut self) -> bool {

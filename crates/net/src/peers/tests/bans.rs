@@ -6,8 +6,10 @@ use bloom_consensus::Timestamp;
 
 use super::rig::{Rig, SECOND, dials, disconnects, key};
 use crate::book::Book;
-use crate::event::{Action, BanKey, ConnId, Event};
+use crate::event::{Action, BanKey, ConnId, Direction, Event};
 use crate::peers::bans::Bans;
+use crate::peers::scores::{MAX_SCORES, Score, Scores};
+use crate::peers::{Peer, Role};
 use crate::testing::BEGIN;
 use crate::wire::{Note, WireError};
 use crate::{BAN_SECS, Ban, Config, Fault, MAX_BANS};
@@ -96,6 +98,76 @@ fn points_are_forgiven_one_a_minute() {
     }
     rig.event(Event::Wake);
     assert!(!rig.has(slow));
+}
+
+/// 80 points, and away and back before each of the next.
+#[test]
+fn who_leaves_and_comes_back_finds_its_score() {
+    for [first, back] in [["20.1.0.1:1", "[::ffff:20.1.0.1]:2"], ["[2a00:1:2:3::1]:1", "[2a00:1:2:3:4::9]:1"]] {
+        let mut rig = Rig::new(Config::default());
+        let mut liar = rig.joins(first);
+        for _ in 0..4 {
+            rig.engine.hub_for_test().blame(liar, Fault::Unconnected);
+            rig.event(Event::Disconnected { peer: liar });
+            rig.pass(SECOND);
+            liar = rig.joins(back);
+        }
+        let neighbour = rig.joins("20.2.0.1:1");
+        rig.engine.hub_for_test().blame(neighbour, Fault::Unconnected);
+        rig.engine.hub_for_test().blame(liar, Fault::Unconnected);
+        rig.event(Event::Wake);
+        assert!(rig.has(neighbour) && !rig.has(liar), "{first}");
+        assert_eq!(rig.engine.bans().len(), 1, "{first}");
+        let (was_banned, _) = rig.engine.unban(BanKey::of(back.parse::<crate::PeerAddr>().unwrap().ip()), rig.clock());
+        assert!(was_banned);
+        let forgiven = rig.joins(first);
+        assert_eq!(rig.engine.peers().iter().find(|info| info.peer == forgiven).unwrap().score, 0);
+    }
+}
+
+#[test]
+fn who_is_away_is_forgiven_one_point_a_minute_too() {
+    let mut rig = Rig::new(Config::default());
+    let mut peer = rig.joins("20.1.0.1:1");
+    for _ in 0..10 {
+        rig.engine.hub_for_test().blame(peer, Fault::Unconnected);
+        rig.event(Event::Disconnected { peer });
+        rig.pass(20 * 60 * SECOND);
+        peer = rig.joins("20.1.0.1:1");
+    }
+    assert!(rig.engine.bans().is_empty());
+}
+
+#[test]
+fn on_this_machine_the_score_is_the_keys() {
+    let mut rig = Rig::new(Config::default());
+    for _ in 0..5 {
+        let liar = rig.comes_with("127.0.0.1:5", key(77));
+        rig.greets(liar, |_| {});
+        rig.engine.hub_for_test().blame(liar, Fault::Unconnected);
+        rig.event(Event::Disconnected { peer: liar });
+        let honest = rig.joins("127.0.0.1:5");
+        rig.event(Event::Disconnected { peer: honest });
+    }
+    assert_eq!(rig.engine.bans().iter().map(|ban| ban.key).collect::<Vec<_>>(), [BanKey::Identity(key(77))]);
+}
+
+#[test]
+fn scores_are_bounded_and_the_least_goes() {
+    let mut scores = Scores::default();
+    let score_of = |n: u32, points| {
+        let address = crate::PeerAddr::new(std::net::Ipv4Addr::from_bits(n + (20 << 24)).into(), 1);
+        let mut peer = Peer::new(address, key(1), Direction::Inbound, Role::Inbound, SECOND);
+        peer.score = Score::default().plus(points, SECOND);
+        peer
+    };
+    scores.keep(&score_of(0, 80));
+    for n in 1..6_000 {
+        scores.keep(&score_of(n, 10));
+    }
+    assert_eq!(scores.len(), MAX_SCORES);
+    let points = |n| scores.of(&score_of(n, 0).ban_key(), SECOND).points;
+    assert_eq!((points(0), points(1)), (80, 0));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bloom_consensus::NetworkId;
 
+use super::rig::{Rig, dials};
 use crate::event::{BanKey, Event, Report};
 use crate::testing::{Wire, identity};
 use crate::wire::{Goodbye, Hello, Note, Request, Response};
@@ -80,13 +81,28 @@ fn a_version_that_is_not_spoken_is_told_and_left() {
 }
 
 #[test]
-fn a_node_that_dials_itself_notices_and_does_not_again() {
+fn a_node_that_dials_itself_notices_and_rests() {
     let mut wire = Wire::new();
     let node = wire.engine(Config::default());
     wire.connect(node, node);
     wire.run(600 * SECOND);
-    assert!(wire.at(node).peers().is_empty() && wire.at(node).given().is_empty());
+    assert!(wire.at(node).peers().is_empty());
     assert_eq!(wire.log.iter().filter(|line| line.contains("Dial")).count(), 1);
+}
+
+/// Whoever sits at an address that was given may say anything: it is put off, never given up.
+#[test]
+fn an_address_that_was_given_is_sought_again_whatever_goodbye_it_says() {
+    for goodbye in [Goodbye::Myself, Goodbye::Banned, Goodbye::Version(9)] {
+        let address = "20.1.0.1:7617".parse().unwrap();
+        let mut rig = Rig::new(Config { added: vec![address], ..Config::default() });
+        assert_eq!(dials(&rig.pass(SECOND)), [address]);
+        let (peer, asked) = rig.answers_dial(address);
+        rig.event(Event::Response { peer, id: asked.unwrap(), response: Response::Goodbye(goodbye) });
+        assert!(dials(&rig.pass(590 * SECOND)).is_empty(), "{goodbye:?}");
+        assert_eq!(dials(&rig.pass(20 * SECOND)), [address], "{goodbye:?}");
+        assert_eq!(rig.engine.given(), [address], "{goodbye:?}");
+    }
 }
 
 #[test]

@@ -216,7 +216,7 @@ impl Storm {
         prop_assert_eq!(groups.len(), of(Role::Slot).count(), "slots of one group");
         for (id, peer) in peers.all() {
             prop_assert!(!peers.bans().has(&peer.address, peer.identity, now), "{} is banned", id);
-            prop_assert!(peer.score < crate::BAN_SCORE);
+            prop_assert!(peer.score.points < crate::BAN_SCORE);
             let local = peer.address.is_local();
             let same = of(Role::Inbound).filter(|(_, other)| other.address.ip() == peer.address.ip()).count();
             prop_assert!(local || same <= 3, "{} of {}", same, peer.address);
