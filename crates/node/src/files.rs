@@ -3,8 +3,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use bloom_net::book::MAX_BOOK_BYTES;
 use bloom_net::{Ban, Book, MAX_BANS};
 use thiserror::Error;
 
@@ -12,8 +14,6 @@ const PEERS_FILE: &str = "peers.dat";
 const BANS_FILE: &str = "bans.txt";
 const BANS_HEADING: &str = "bloomcoin bans 1";
 
-/// All buckets full, and room to spare.
-const MAX_BOOK_BYTES: u64 = 16 << 20;
 /// A key and a time take a line of 85 bytes.
 const MAX_BANS_BYTES: u64 = 100 * MAX_BANS as u64;
 
@@ -44,7 +44,7 @@ pub enum FileError {
 /// [`FileError`]: it is to be begun anew.
 pub fn load_book(directory: &Path) -> Result<Option<Book>, FileError> {
     let path = directory.join(PEERS_FILE);
-    let Some(bytes) = read(&path, MAX_BOOK_BYTES)? else { return Ok(None) };
+    let Some(bytes) = read(&path, MAX_BOOK_BYTES as u64)? else { return Ok(None) };
     match Book::decode(&bytes) {
         Ok(book) => Ok(Some(book)),
         Err(error) => Err(FileError::Content { path, what: format!("not an address book: {error}") }),
@@ -105,7 +105,8 @@ fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, FileError> {
     Ok(Some(bytes))
 }
 
-/// Writes a file beside its place and moves it there: a kill leaves the old one or the new one.
+/// Writes a file beside its place and moves it there: a kill leaves the old one or the new one. Only its owner may read it:
+/// the book holds the key of its buckets, and bans say whom this node met.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let unfinished = path.with_extension("unfinished");
     let write = || {
@@ -113,10 +114,11 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&unfinished)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&unfinished, path)
+        fs::rename(&unfinished, path)?;
+        path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
     };
     write().map_err(|source| FileError::Io { path: path.to_owned(), source })
 }
@@ -144,6 +146,16 @@ mod tests {
         }
         fs::write(directory.join(BANS_FILE), vec![b' '; 2_000_000]).unwrap();
         assert!(matches!(load_bans(directory), Err(FileError::Content { .. })));
+    }
+
+    #[test]
+    fn nobody_else_may_read_the_key_of_the_book() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(PEERS_FILE);
+        fs::write(&path, "of an older node, readable by all").unwrap();
+        store_book(directory.path(), &Book::new([7; 32])).unwrap();
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -66,8 +66,11 @@ struct Rotating {
     directory: PathBuf,
     max_bytes: u64,
     kept: usize,
-    file: File,
+    /// None when it could not be opened: that is tried again with the next line.
+    file: Option<File>,
     bytes: u64,
+    /// Whether the last line came to nothing, and that was said.
+    is_failing: bool,
 }
 
 impl RotatingFile {
@@ -75,7 +78,14 @@ impl RotatingFile {
         fs::create_dir_all(&directory)?;
         let file = append(&directory.join(FILE))?;
         let bytes = file.metadata()?.len();
-        Ok(Self(Arc::new(Mutex::new(Rotating { directory, max_bytes, kept, file, bytes }))))
+        Ok(Self(Arc::new(Mutex::new(Rotating {
+            directory,
+            max_bytes,
+            kept,
+            file: Some(file),
+            bytes,
+            is_failing: false,
+        }))))
     }
 }
 
@@ -102,24 +112,43 @@ impl Rotating {
                 _ => {}
             }
         }
-        self.file = append(&self.path(0))?;
-        self.bytes = 0;
+        self.file = None;
         Ok(())
     }
-}
 
-impl Write for Rotating {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+    /// Writes a line, in a new file if this one is full.
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
         if self.bytes > 0 && self.bytes + line.len() as u64 > self.max_bytes {
             self.rotate()?;
+            self.bytes = 0;
         }
-        let written = self.file.write(line)?;
-        self.bytes += written as u64;
-        Ok(written)
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                let file = append(&self.directory.join(FILE))?;
+                self.bytes = file.metadata()?.len();
+                none.insert(file)
+            }
+        };
+        file.write_all(line)?;
+        self.bytes += line.len() as u64;
+        Ok(())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+    /// The same; what goes wrong is said to whoever watches, once until a line is written again.
+    fn write(&mut self, line: &[u8], watching: &mut impl Write) -> io::Result<()> {
+        match self.write_line(line) {
+            Ok(()) => {
+                self.is_failing = false;
+                Ok(())
+            }
+            Err(_) if self.is_failing => Ok(()),
+            Err(error) => {
+                self.is_failing = true;
+                let path = self.path(0);
+                writeln!(watching, "the log {} is not written: {error}; it is tried again", path.display())
+            }
+        }
     }
 }
 
@@ -137,11 +166,13 @@ struct Line<'a>(std::sync::MutexGuard<'a, Rotating>);
 
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.0.write(bytes, &mut io::stderr())?;
+        Ok(bytes.len())
     }
 
+    /// Nothing is kept back.
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        Ok(())
     }
 }
 
@@ -166,6 +197,28 @@ mod tests {
         let again = RotatingFile::open(directory.path().join("logs"), 100, 2).unwrap();
         again.make_writer().write_all(b"after a restart\n").unwrap();
         assert_eq!(read("node.log"), "after a restart\n", "the full file was put aside");
+    }
+
+    #[test]
+    fn a_log_that_could_not_be_put_aside_says_so_once_and_is_written_again_when_it_can_be() {
+        let directory = tempfile::tempdir().unwrap();
+        let logs = directory.path().join("logs");
+        let log = RotatingFile::open(logs.clone(), 50, 1).unwrap();
+        let said = |times: usize| {
+            let mut said = Vec::new();
+            for _ in 0..times {
+                log.0.lock().unwrap().write(b"twenty bytes a line\n", &mut said).unwrap();
+            }
+            String::from_utf8(said).unwrap().lines().count()
+        };
+        fs::create_dir_all(logs.join("node.log.1/in the way")).unwrap();
+        assert_eq!(said(10), 1);
+        fs::remove_dir_all(logs.join("node.log.1")).unwrap();
+        assert_eq!(said(3), 0);
+        assert_eq!(fs::metadata(logs.join(FILE)).unwrap().len(), 20);
+        fs::remove_file(logs.join("node.log.1")).unwrap();
+        fs::create_dir_all(logs.join("node.log.1/in the way")).unwrap();
+        assert_eq!(said(10), 1, "another fault is said again");
     }
 
     #[cfg(unix)]

@@ -79,9 +79,10 @@ fn without_node(directory: &Path, request: &Request) -> Result<Value> {
             Ok(ban_json(&ban))
         }
         Request::Unban { who } => {
+            let key: BanKey = who.parse().map_err(|error: bloom_net::BanError| usage(error.to_string()))?;
             let mut bans = load_bans(directory).map_err(read)?;
             let before = bans.len();
-            bans.retain(|ban| ban.key.to_string() != *who);
+            bans.retain(|ban| ban.key != key);
             store(directory, &bans)?;
             Ok(json!({"who": who, "unbanned": bans.len() < before}))
         }
@@ -145,7 +146,7 @@ fn peers(answer: &Value) -> Result<()> {
             None => "-".to_owned(),
         };
         result(format_args!(
-            "{:>4}  {} {:<28} height {:<8} {:>9}  {:>10} in {:>10} out  for {:<8} score {:<3} {}",
+            "{:>4}  {} {:<28} said height {:<8} {:>9}  {:>10} in {:>10} out  for {:<8} score {:<3} {}",
             number(peer, "peer"),
             if peer["inbound"] == true { "from" } else { "to  " },
             text(peer, "address"),
@@ -175,7 +176,9 @@ fn status(answer: &Value) -> Result<()> {
     let state = if answer["behind"] == true { "catching up" } else { "in step" };
     result(format_args!("network    {}, {state}", text(answer, "network")))?;
     result(format_args!("tip        {} at height {}", text(answer, "tip"), number(answer, "height")))?;
-    result(format_args!("claimed    height {} by peers", number(answer, "claimed")))?;
+    let header = answer["best_header"].as_u64().unwrap_or(0).max(number(answer, "height"));
+    result(format_args!("proven     height {header}, the best header"))?;
+    result(format_args!("claimed    height {} by peers, unproven", number(answer, "claimed")))?;
     result(format_args!("peers      {} sought, {} came", number(answer, "outbound"), number(answer, "inbound")))?;
     result(format_args!(
         "listening  {}",

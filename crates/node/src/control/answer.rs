@@ -81,7 +81,7 @@ impl Answerer {
         let listening: Vec<String> = self.traffic.listening().iter().map(ToString::to_string).collect();
         Ok(json!({
             "network": self.network, "height": status.tip.height.0, "tip": status.tip.hash.to_string(),
-            "work": status.tip.work.to_string(), "claimed": status.claimed.0, "behind": status.is_behind,
+            "work": status.tip.work.to_string(), "best_header": status.best_header.map(|height| height.0), "claimed": status.claimed.0, "behind": status.is_behind,
             "inbound": status.inbound, "outbound": status.outbound, "bans": status.bans,
             "mempool": {"transactions": status.waiting, "bytes": status.waiting_bytes},
             "bytes_in": sum(|(_, received, _)| *received), "bytes_out": sum(|(_, _, sent)| *sent),
