@@ -109,7 +109,7 @@ impl BlockRelay {
         }
         let Some((hash, pending)) = self.answered(id) else { return };
         if let Some(assembly) = self.assemblies.get_mut(&hash) {
-            assembly.failed(peer, pending.part);
+            assembly.failed_late(&pending, hub.now.elapsed);
         }
         let done = self.go_on(hub, catch_up, hash);
         fail_on(hub, done);
@@ -252,7 +252,7 @@ impl BlockRelay {
         let Announcement { peer, header, compact } = announcement;
         let hash = header.block_hash();
         if let Some(assembly) = self.assemblies.get_mut(&hash) {
-            assembly.announced_by(peer);
+            assembly.announced_by(peer, self.sides.is_chosen(hub, peer));
             return self.begin(hub, catch_up, hash, peer, compact);
         }
         let tip = hub.chain.chain().tip();
@@ -280,7 +280,7 @@ impl BlockRelay {
             catch_up.announced(hub, peer, &[header]);
             return Ok(());
         }
-        self.assemblies.insert(hash, Assembly::new(header, peer));
+        self.assemblies.insert(hash, Assembly::new(header, peer, self.sides.is_chosen(hub, peer), hub.now.elapsed));
         self.begin(hub, catch_up, hash, peer, compact)
     }
 

@@ -38,18 +38,19 @@ impl BlockRelay {
                 let (request, within) = assembly.request(hash, part);
                 let id = hub.ask(peer, Purpose::Relay, request, within);
                 assembly.asked(id, peer, part, now);
-                assembly.due = Some(now + PATIENCE);
+                assembly.due = Some((now + PATIENCE).min(assembly.ends()));
                 self.asked.insert(id, (peer, hash));
                 Ok(())
             }
             Step::Wait(until) => {
-                assembly.due = until;
+                let ends = assembly.ends();
+                assembly.due = Some(until.map_or(ends, |until| until.min(ends)));
                 Ok(())
             }
             Step::GiveUp => {
-                let (header, first) = (assembly.header, assembly.first());
+                let (header, announcers) = (assembly.header, assembly.announcers());
                 self.assemblies.remove(&hash);
-                if let Some(peer) = first {
+                for peer in announcers {
                     catch_up.announced(hub, peer, &[header]);
                 }
                 self.free_children(hub, catch_up, hash)
@@ -80,20 +81,22 @@ impl BlockRelay {
                 let Some(mut partial) = assembly.partial_of(&pending) else { return Ok(()) };
                 if !partial.fill(transactions) {
                     hub.blame(peer, Fault::WrongAnswer);
-                    assembly.failed(peer, part);
+                    assembly.failed_late(&pending, now);
                     return Ok(());
                 }
                 match partial.block() {
                     Some(block) => return self.accept(hub, hash, block, None),
-                    None => assembly.is_not_it(),
+                    None => assembly.is_not_it(pending.copy),
                 }
             }
             (Part::Whole, Response::Blocks(blocks)) => return self.take_whole(hub, peer, hash, blocks),
-            (Part::Compact | Part::Missing, Response::NotFound) => assembly.not_yet(peer, part, now),
-            (_, Response::NotFound | Response::Busy) => assembly.failed(peer, part),
+            (Part::Compact, Response::NotFound) => assembly.not_yet(peer, part, now),
+            // Of another's copy it may have no such positions, for that may be a lie.
+            (Part::Missing, Response::NotFound) if assembly.is_own(&pending) => assembly.not_yet(peer, part, now),
+            (_, Response::NotFound | Response::Busy) => assembly.failed_late(&pending, now),
             _ => {
                 hub.blame(peer, Fault::WrongAnswer);
-                assembly.failed(peer, part);
+                assembly.failed_late(&pending, now);
             }
         }
         Ok(())
@@ -139,9 +142,7 @@ impl BlockRelay {
         let rivals = self.served.competing(compact.header.template.prev_hash);
         let partial = Partial::new(compact, &hash, waiting.chain(rivals));
         if !partial.missing().is_empty() {
-            if assembly.partial.is_none() {
-                assembly.is_partial(partial, peer);
-            }
+            assembly.is_partial(partial, peer);
             return Ok(());
         }
         match partial.block() {

@@ -71,6 +71,12 @@ impl Sides {
         hub.send(peers, note());
     }
 
+    /// Whether this node dialled a peer or asked it to push: who comes in numbers cannot take its place.
+    pub(crate) fn is_chosen(&self, hub: &Hub, peer: ConnId) -> bool {
+        let is_dialled = hub.peers.get(peer).is_some_and(|peer| peer.direction == Direction::Outbound);
+        is_dialled || self.pushers.contains(&peer)
+    }
+
     /// A peer announced what is condemned: it follows other rules, or has not heard. It is let go if it goes on.
     pub(crate) fn announced_condemned(&mut self, hub: &mut Hub, peer: ConnId) {
         let Some(side) = self.peers.get_mut(&peer) else { return };

@@ -241,3 +241,98 @@ fn who_stalls_is_replaced_within_seconds() {
     wire.run(Duration::from_millis(100));
     assert_eq!(tip(&wire, node), block.hash());
 }
+
+/// Short ids of what is not there.
+fn junk(block: &Block, salt: u64) -> Note {
+    let mut lie = compact(block, &block.hash(), salt);
+    lie.short_ids = vec![[1; 6]; 3];
+    Note::Compact(Box::new(lie))
+}
+
+#[test]
+fn one_peer_does_not_use_up_the_copies_of_a_block() {
+    let mut wire = Wire::new();
+    let node = engine(&mut wire);
+    let (_, liar) = puppet(&mut wire, node);
+    let (_, honest) = puppet(&mut wire, node);
+    let block = next_block(&wire, node, 9, Vec::new());
+    (0..4).for_each(|salt| wire.say(liar, junk(&block, salt)));
+    wire.run(Duration::from_millis(100));
+    wire.say(honest, Note::Compact(Box::new(compact(&block, &block.hash(), 8))));
+    wire.run(Duration::from_millis(100));
+    assert_eq!(tip(&wire, node), block.hash());
+    assert!(faults(&wire, node).is_empty());
+}
+
+#[test]
+fn a_good_copy_is_asked_about_while_who_sent_a_bad_one_stalls() {
+    let mut wire = Wire::new();
+    let node = engine(&mut wire);
+    let (_, liar) = puppet(&mut wire, node);
+    let (honest, other) = puppet(&mut wire, node);
+    let block = next_block(&wire, node, 9, vec![pay(coin(1), &[2], 10_000)]);
+    wire.say(liar, junk(&block, 1));
+    wire.run(Duration::from_millis(50));
+    wire.say(other, Note::Compact(Box::new(compact(&block, &block.hash(), 8))));
+    wire.run(Duration::from_millis(700));
+    let asked = requests(&mut wire, honest);
+    let [(id, Request::BlockTransactions { positions, .. })] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!(positions, &[0]);
+    wire.answer(*id, Response::Transactions(block.transactions.clone()));
+    wire.run(Duration::from_millis(100));
+    assert_eq!(tip(&wire, node), block.hash());
+}
+
+/// Each says that it is busy as late as it can without a second being asked.
+#[test]
+fn however_many_announce_a_block_and_are_slow_whom_this_node_chose_is_asked_soon() {
+    let mut wire = Wire::new();
+    let node = engine(&mut wire);
+    let honest = wire.puppet();
+    wire.connect(node, honest);
+    let slow: Vec<_> = (0..20).map(|_| puppet(&mut wire, node)).collect();
+    let [end] = wire.between(honest, node)[..] else { panic!("not one connection") };
+    let block = next_block(&wire, node, 9, Vec::new());
+    slow.iter().for_each(|(_, slow)| wire.say(*slow, Note::Blocks(vec![block.header])));
+    wire.run(Duration::from_millis(100));
+    wire.say(end, Note::Blocks(vec![block.header]));
+    let mut waited = Duration::ZERO;
+    while tip(&wire, node) != block.hash() && waited < Duration::from_secs(20) {
+        wire.run(Duration::from_millis(350));
+        waited += Duration::from_millis(350);
+        for (puppet, _) in &slow {
+            for (id, _) in requests(&mut wire, *puppet) {
+                wire.answer(id, Response::Busy);
+            }
+        }
+        for (id, request) in requests(&mut wire, honest) {
+            if let Request::Compact { .. } = request {
+                wire.answer(id, Response::Compact(Box::new(compact(&block, &block.hash(), 8))));
+            }
+        }
+    }
+    assert!(waited < Duration::from_millis(1_500), "{waited:?}");
+}
+
+#[test]
+fn when_all_who_announced_a_block_fail_each_of_them_is_known_to_have_it() {
+    let mut wire = Wire::new();
+    let node = engine(&mut wire);
+    let (first, one) = puppet(&mut wire, node);
+    let (second, other) = puppet(&mut wire, node);
+    let block = next_block(&wire, node, 9, Vec::new());
+    wire.say(one, Note::Blocks(vec![block.header]));
+    wire.say(other, Note::Blocks(vec![block.header]));
+    let mut busy = 0;
+    // First as Busy as each may be, then the first gives nothing at all.
+    for _ in 0..120 {
+        wire.run(Duration::from_millis(100));
+        requests(&mut wire, first).into_iter().for_each(|(id, _)| wire.answer(id, Response::Busy));
+        for (id, request) in requests(&mut wire, second) {
+            let is_late = busy >= 2 && matches!(request, Request::Blocks { .. });
+            busy += 1;
+            wire.answer(id, if is_late { Response::Blocks(vec![block.clone()]) } else { Response::Busy });
+        }
+    }
+    assert_eq!(tip(&wire, node), block.hash());
+}
