@@ -22,8 +22,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = ROOT / "target" / os.environ.get("BUILD", "release")
-BLOOM = BUILT / "bloom"
-PAYMENTS = BUILT / "examples/dev_payments"
+BLOOM = Path(os.environ.get("BLOOM", BUILT / "bloom"))
+PAYMENTS = Path(os.environ.get("PAYMENTS", BUILT / "examples/dev_payments"))
 PATIENCE = 120
 
 
@@ -34,11 +34,11 @@ def run(*args):
 class Node:
     """A node, and when each of its tips was printed."""
 
-    def __init__(self, directory, *flags, listen="127.0.0.1:0", prefix=()):
+    def __init__(self, directory, *flags, listen="127.0.0.1:0", prefix=(), kademlia="false", stderr=subprocess.DEVNULL):
         self.directory = directory
-        self.tips, self.started = {}, threading.Event()
-        command = [*prefix, BLOOM, "node", "--json", "--kademlia=false", "--data-dir", directory, "--listen", listen, *flags]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.tips, self.events, self.started = {}, [], threading.Event()
+        command = [*prefix, BLOOM, "node", "--json", f"--kademlia={kademlia}", "--data-dir", directory, "--listen", listen, *flags]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
         threading.Thread(target=self.read, daemon=True).start()
         assert self.started.wait(PATIENCE), f"{directory} does not start"
 
@@ -50,6 +50,8 @@ class Node:
                 self.started.set()
             if event["event"] == "tip":
                 self.tips[event["hash"]] = now
+            else:
+                self.events.append((now, event))
 
     def ask(self, request, **rest):
         with socket.socket(socket.AF_UNIX) as stream:
@@ -218,4 +220,5 @@ def main():
             {"agree": agree, "propagate": propagate, "payments": payments, "partition": partition}[name](Path(place))
 
 
-main()
+if __name__ == "__main__":
+    main()

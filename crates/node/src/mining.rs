@@ -231,3 +231,37 @@ fn rest(handle: &Handle, how_long: Duration) {
         left = left.saturating_sub(REST);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use bloom_chain::{MempoolLimits, Options};
+    use bloom_consensus::Params;
+    use bloom_kernel::Backend;
+    use bloom_net::{Book, Config, Now};
+    use crossbeam_channel::{bounded, unbounded};
+
+    use super::*;
+    use crate::handle::{MOST_WAITING, View};
+
+    /// Another's block may become the tip between the choice of a time and the draft: then the draft is of the new tip, which
+    /// the loop sees, and no error to rest after.
+    #[test]
+    fn a_draft_whose_time_was_chosen_for_an_older_tip_is_made_all_the_same() {
+        let chain = LiveChain::in_memory(&Params::dev(), Options::default(), MempoolLimits::default()).unwrap();
+        let mut engine = Engine::new(chain, Config::default(), Book::new([0; 32]), Vec::new(), Backend::detect(), 1);
+        let (errands, queue) = bounded(MOST_WAITING);
+        let view = Arc::new(Mutex::new(View::of(&engine)));
+        let handle = Handle::new(errands, view, StopSignal::new(), ToMine::new(None));
+        let mut mined_on = NodeChain::new(handle, OutputKey([1; 32]), unbounded().0);
+        thread::scope(|scope| {
+            scope.spawn(move || queue.iter().for_each(|errand| drop(errand(&mut engine, Now::default()))));
+            let (tip, time) = mined_on.tip().unwrap();
+            let draft = mined_on.draft(time).unwrap();
+            assert_eq!(draft.template().prev_hash, tip);
+            assert!(draft.template().timestamp > time);
+            drop(mined_on);
+        });
+    }
+}
