@@ -4,11 +4,13 @@
     cargo build --release -p bloom && cargo build --release -p bloom-node --example dev_payments
     scripts/network_soak.py idle [--seconds 180] [--blocks 0]
     scripts/network_soak.py kills [--minutes 20] [--seed 1] [--place DIR]
+    scripts/network_soak.py kills --calm --nodes 3 --pace 0 --payments 20
 
 `idle` starts a node and 8 others that each have it as a peer, and measures its memory, its time on a core and its bytes with
-each peer. `kills` runs 6 nodes, two of which mine a block a second, has payments submitted, and ends nodes 1 to 4 at random by
-SIGKILL or SIGTERM and starts them again; nodes 0 and 5 run throughout. At the end mining stops and all must have one tip.
-Memory is read each second; its slope is a straight line through what was read after a node's first minute.
+each peer. `kills` runs 6 nodes, two of which mine a block a second, has payments submitted, and ends all but the first and the
+last at random by SIGKILL or SIGTERM and starts them again. At the end mining stops and all must have one tip. Memory is read
+each second; its slope is a straight line through what was read after a node's first minute. `--calm` ends none, and at pace 0
+a node has as many blocks in minutes as otherwise in hours: what it fills are caches, and where they are full it stays.
 """
 
 import argparse
@@ -27,7 +29,7 @@ from pathlib import Path
 from network_bench import Node, coins, tips, wait_for
 
 TICKS = os.sysconf("SC_CLK_TCK")
-NODES, MINERS, KILLED = 6, (0, 1), (1, 2, 3, 4)
+MINERS = (0, 1)
 # What a node allocates while it starts and fills its caches is no slope.
 SETTLED = 60
 
@@ -104,18 +106,18 @@ class Life:
 
 
 class Soak:
-    def __init__(self, place, base, chance):
-        self.place, self.chance = place, chance
-        self.ports = [free_port() for _ in range(NODES)]
+    def __init__(self, place, base, nodes, pace):
+        self.place, self.pace = place, pace
+        self.ports = [free_port() for _ in range(nodes)]
         self.lives, self.all, self.starts = {}, [], []
-        for number in range(NODES):
+        for number in range(nodes):
             shutil.copytree(base, place / f"n{number}")
             self.start(number)
 
     def start(self, number, mining=True):
         began = time.monotonic()
-        others = [flag for n in range(NODES) if n != number for flag in ("--add-peer", f"127.0.0.1:{self.ports[n]}")]
-        mines = ["--mine", "--threads", "1", "--pace", "1"] if mining and number in MINERS else []
+        others = [flag for n, port in enumerate(self.ports) if n != number for flag in ("--add-peer", f"127.0.0.1:{port}")]
+        mines = ["--mine", "--threads", "1", "--pace", self.pace] if mining and number in MINERS else []
         with (self.place / f"n{number}.err").open("ab") as log:
             node = Node(self.place / f"n{number}", *others, *mines, listen=f"127.0.0.1:{self.ports[number]}",
                         kademlia="true", stderr=log)
@@ -143,14 +145,15 @@ class Soak:
 
 def kills(place, options):
     chance = random.Random(options.seed)
-    base, transactions = coins(place, int(options.minutes * 60))
-    soak = Soak(place, base, chance)
+    base, transactions = coins(place, int(options.minutes * 60 * options.payments))
+    soak = Soak(place, base, options.nodes, options.pace)
+    mortal = [] if options.calm else range(1, options.nodes - 1)
     began, last_kill, dead, stops, lags = time.monotonic(), time.monotonic(), {}, [], []
     submitted = refused = counts = 0
     while (now := time.monotonic()) < began + options.minutes * 60:
         for life in soak.lives.values():
             life.look()
-        if transactions:
+        for _ in range(min(options.payments, len(transactions))):
             try:
                 chance.choice(list(soak.lives.values())).node.ask("submit", transaction=transactions.pop())
                 submitted += 1
@@ -158,8 +161,8 @@ def kills(place, options):
                 # Its coin may be unknown to who has just started again.
                 refused += 1
                 print(f"{now - began:7.1f} s: not taken: {error}", flush=True)
-        if now > last_kill + chance.uniform(10, 40) and len(soak.lives) > 3:
-            number = chance.choice([n for n in soak.lives if n in KILLED])
+        if now > last_kill + chance.uniform(10, 40) and len(soak.lives) > 3 and mortal:
+            number = chance.choice([n for n in soak.lives if n in mortal])
             how = chance.choice([signal.SIGKILL, signal.SIGTERM])
             took = soak.end(number, how)
             counts += 1
@@ -171,7 +174,7 @@ def kills(place, options):
             soak.start(number)
         if int(now - began) % 20 == 0 and (heights := soak.spread()):
             lags.append(max(heights.values()) - min(heights.values()))
-            if lags[-1] > 5:
+            if lags[-1] > 5 and options.pace != "0":
                 print(f"{now - began:7.1f} s: heights apart: {heights}", flush=True)
         time.sleep(max(0, now + 1 - time.monotonic()))
     for number in dead:
@@ -210,6 +213,10 @@ def main():
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--blocks", type=int, default=0, help="coins that the chain of the idle nodes has, 0 for none")
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--nodes", type=int, default=6)
+    parser.add_argument("--calm", action="store_true", help="end no node")
+    parser.add_argument("--pace", default="1", help="least seconds between two blocks of a miner")
+    parser.add_argument("--payments", type=int, default=1, help="submitted a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--place", type=Path, help="where to work and to leave what there was")
     options = parser.parse_args()
