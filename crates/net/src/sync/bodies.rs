@@ -339,6 +339,10 @@ impl CatchUp {
             let let_go = source.stalled(hub.now.elapsed) >= if is_alone { MOST_STALLS_ALONE } else { MOST_STALLS };
             hub.blame(peer, Fault::Stalled);
             if let_go {
+                // Who alone has the branch is needed again, slow as it may be.
+                if !is_alone {
+                    self.resting.put(hub, peer);
+                }
                 self.let_go(hub, peer, "it stalled more than once");
             }
         }

@@ -9,6 +9,7 @@ mod headers;
 mod leaders;
 mod path;
 mod progress;
+mod resting;
 mod serve;
 mod source;
 mod tree;
@@ -28,6 +29,7 @@ use bodies::Bodies;
 use delivery::Commits;
 use path::Path;
 use progress::Progress;
+use resting::Resting;
 use source::{Job, Source};
 use tree::Tree;
 
@@ -43,6 +45,7 @@ pub(crate) struct CatchUp {
     proving: BTreeSet<BlockHash>,
     path: Path,
     bodies: Bodies,
+    resting: Resting,
     commits: Commits,
     progress: Progress,
     /// The next block is ahead of the clock until then.
@@ -196,7 +199,8 @@ impl CatchUp {
         let Some(hello) = hub.peers.get(peer).and_then(|peer| peer.hello.as_ref()) else { return Ok(()) };
         let chain = hub.chain.chain();
         let has_more = hello.work > chain.tip().work || chain.known(&hello.tip)?.is_none();
-        self.sources.insert(peer, Source::new(has_more, hub.now.elapsed));
+        let bodies_after = self.resting.until(hub, peer);
+        self.sources.insert(peer, Source { bodies_after, ..Source::new(has_more, hub.now.elapsed) });
         Ok(())
     }
 

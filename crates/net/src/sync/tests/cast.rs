@@ -159,6 +159,18 @@ impl Cast {
         puppet
     }
 
+    /// A puppet that was let go comes back as who it was.
+    pub(super) fn come_back(&mut self, puppet: usize) {
+        let player = self.players.get_mut(&puppet).unwrap();
+        let hello = Hello {
+            tip: player.line.last().unwrap().hash(),
+            work: Work::from_be_bytes([0xff; 32]),
+            ..self.wire.hello(puppet)
+        };
+        player.end = self.wire.link(puppet, self.engine).unwrap();
+        self.wire.ask(player.end, Request::Hello(hello));
+    }
+
     /// A puppet's chain grows, and it says so.
     pub(super) fn lengthen(&mut self, puppet: usize, line: Vec<Block>) {
         let player = self.players.get_mut(&puppet).unwrap();

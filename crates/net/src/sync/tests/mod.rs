@@ -69,6 +69,31 @@ fn who_stalls_is_replaced_within_seconds_and_asked_no_more_after_the_second_time
 }
 
 #[test]
+fn who_was_let_go_for_stalling_and_comes_back_at_once_holds_nobody_up_again() {
+    let line = cut(&long(), 200);
+    let mut cast = Cast::new(&beginning());
+    let staller = cast.join_claiming(line.clone(), Manner::Silent, huge());
+    assert!(cast.until(5, |cast| cast.players[&staller].blocks_asked > 0));
+    let honest = cast.join(line.clone(), Manner::Honest);
+    assert!(cast.until(10, |cast| cast.has(&line)));
+    cast.until(5, |_| false);
+    for player in [staller, honest] {
+        cast.lengthen(player, cut(&long(), 400));
+    }
+    assert!(cast.until(10, |cast| cast.has(&cut(&long(), 400)) && !cast.is_connected(staller)));
+    let asked = cast.players[&staller].blocks_asked;
+    cast.come_back(staller);
+    assert!(cast.until(5, |cast| cast.is_connected(staller)));
+    cast.until(5, |_| false);
+    for player in [staller, honest] {
+        cast.lengthen(player, long());
+    }
+    assert!(cast.until(1, |cast| cast.has(&long())), "it waits for nobody");
+    assert_eq!(cast.players[&staller].blocks_asked, asked);
+    assert!(cast.is_connected(staller));
+}
+
+#[test]
 fn claims_of_height_and_work_change_nothing_but_the_order() {
     let line = cut(&long(), 200);
     let mut cast = Cast::new(&beginning());
