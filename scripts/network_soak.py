@@ -2,7 +2,7 @@
 """Keeps a network of real nodes going on the loopback: idle for a while, or for long with random kills.
 
     cargo build --release -p bloom && cargo build --release -p bloom-node --example dev_payments
-    scripts/network_soak.py idle [--seconds 180] [--blocks 0]
+    scripts/network_soak.py idle [--seconds 180] [--chain DIR]
     scripts/network_soak.py kills [--minutes 20] [--seed 1] [--place DIR]
     scripts/network_soak.py kills --calm --nodes 3 --pace 0 --payments 20
 
@@ -52,15 +52,12 @@ def core_seconds(pid):
 
 
 def idle(place, options):
-    base = None
-    if options.blocks:
-        base, _ = coins(place, options.blocks)
     hub_port = free_port()
     nodes = []
     for number in range(9):
         directory = place / f"n{number}"
-        if base:
-            shutil.copytree(base, directory)
+        if options.chain:
+            shutil.copytree(options.chain, directory)
         flags = ["--add-peer", f"127.0.0.1:{hub_port}"] if number else []
         listen = f"127.0.0.1:{hub_port if number == 0 else 0}"
         nodes.append(Node(directory, *flags, listen=listen, kademlia="true"))
@@ -211,7 +208,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["idle", "kills"])
     parser.add_argument("--seconds", type=float, default=180)
-    parser.add_argument("--blocks", type=int, default=0, help="coins that the chain of the idle nodes has, 0 for none")
+    parser.add_argument("--chain", type=Path, help="a directory whose chain the idle nodes have")
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--nodes", type=int, default=6)
     parser.add_argument("--calm", action="store_true", help="end no node")
