@@ -103,7 +103,7 @@ impl Peer {
     }
 
     /// What a ban of it keeps out: its address or /64, and on this machine, where the address is everybody's, its key.
-    fn ban_key(&self) -> BanKey {
+    pub(crate) fn ban_key(&self) -> BanKey {
         if self.address.is_local() { BanKey::Identity(self.identity) } else { BanKey::of(self.address.ip()) }
     }
 }
