@@ -75,8 +75,8 @@ impl CatchUp {
         let kept: Vec<_> = bests.chain(self.path.target()).collect();
         self.tree.keep_only(kept);
         for source in self.sources.values_mut() {
-            if source.best.take_if(|best| !self.tree.contains(best)).is_some() {
-                source.has_more = true;
+            if source.best.is_some_and(|best| !self.tree.contains(&best)) {
+                source.disown();
             }
         }
     }

@@ -52,7 +52,7 @@ pub(super) struct Source {
     pub(super) leads: bool,
     /// Whether its last answer was full.
     pub(super) climbs: bool,
-    /// The most proven work of a header that it has shown.
+    /// The most proven work of a header that it has shown, and that it was not found to lack since.
     pub(super) shown: Work,
     /// When it last showed more than before.
     pub(super) advanced: Option<Duration>,
@@ -163,6 +163,7 @@ impl Source {
     /// What it has shown counts no more: it is asked for it again.
     pub(super) fn disown(&mut self) {
         self.best = None;
+        self.shown = Work::ZERO;
         self.has_more = true;
     }
 

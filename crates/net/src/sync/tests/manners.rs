@@ -147,3 +147,35 @@ fn announcements_that_come_to_nothing_are_blamed_in_the_end() {
     assert!(!faults.is_empty() && faults.iter().all(|fault| matches!(fault, Fault::Flood(_))), "{faults:?}");
     assert!(!cast.is_connected(peer), "and end in a ban");
 }
+
+#[test]
+fn who_filled_its_room_with_a_heavier_branch_and_had_no_bodies_yet_is_not_let_go() {
+    let line = long();
+    let mut cast = Cast::new(&beginning());
+    cast.answer_by(100);
+    let engine = cast.engine;
+    cast.wire.at_mut(engine).parts().1.tree.bounds.of_peer = 150;
+    let peer = cast.join(line.clone(), Manner::Half(0));
+    cast.until(100, |_| false);
+    assert!(cast.is_connected(peer));
+    cast.players.get_mut(&peer).unwrap().manner = Manner::Honest;
+    assert!(cast.until(300, |cast| cast.has(&line)));
+    assert_eq!(cast.faults(peer), []);
+}
+
+#[test]
+fn when_there_is_no_room_for_all_headers_the_heavier_branch_is_followed_all_the_same() {
+    let fork = grow(cut(&long(), 550), 80, 2);
+    let mut cast = Cast::new(&beginning());
+    cast.answer_by(100);
+    let engine = cast.engine;
+    let bounds = &mut cast.wire.at_mut(engine).parts().1.tree.bounds;
+    (bounds.of_peer, bounds.in_all) = (150, 210);
+    let withheld = cast.join(long(), Manner::Half(0));
+    cast.until(5, |_| false);
+    let peers = [cast.join(long(), Manner::Honest), cast.join(fork.clone(), Manner::Honest)];
+    assert!(cast.until(300, |cast| cast.has(&fork)));
+    assert!(cast.is_connected(withheld));
+    assert!(peers.iter().all(|peer| cast.faults(*peer).is_empty()));
+    assert_eq!(behind(&mut cast, 100), 0);
+}
