@@ -253,6 +253,8 @@ fn junk(block: &Block, salt: u64) -> Note {
 fn one_peer_does_not_use_up_the_copies_of_a_block() {
     let mut wire = Wire::new();
     let node = engine(&mut wire);
+    // The first is asked to push, and has places of its own.
+    puppet(&mut wire, node);
     let (_, liar) = puppet(&mut wire, node);
     let (_, honest) = puppet(&mut wire, node);
     let block = next_block(&wire, node, 9, Vec::new());
