@@ -1,15 +1,22 @@
 //! What a transport takes from somebody who writes what he likes (attacks 25).
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
+
+use futures::{AsyncWrite, AsyncWriteExt};
+use libp2p::core::ConnectedPoint;
 
 use super::{Node, hello};
 use crate::event::{Action, BanKey, ConnId, Event};
 use crate::transport::Keypair;
 use crate::transport::gate::unix_now;
+use crate::transport::names::multiaddr;
 use crate::transport::raw::{RawPeer, frame};
+use crate::transport::traffic::Meters;
 use crate::wire::{Note, Request, Response, WireError};
 
 const NOTE: &str = "/bloom/74657374/note/1";
@@ -242,4 +249,42 @@ fn who_takes_nothing_is_let_go_as_soon_as_the_engine_says_so() {
     node.transport.perform(Action::Disconnect { peer });
     node.disconnected(peer);
     drop(raw);
+}
+
+/// A socket that takes nothing.
+struct Stuck;
+
+impl AsyncWrite for Stuck {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+/// Nor has it one by leaving the last bytes in its socket.
+#[test]
+fn a_socket_whose_last_bytes_are_not_taken_is_cut() {
+    let remote = multiaddr("20.1.0.1:1".parse().unwrap());
+    let (meters, point) = (
+        Meters::default(),
+        ConnectedPoint::Listener {
+            local_addr: multiaddr("20.2.0.1:1".parse().unwrap()),
+            send_back_addr: remote.clone(),
+        },
+    );
+    let mut socket = meters.count(Stuck, &point);
+    let meter = meters.of(false, &remote);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let outcome = runtime.block_on(async {
+        tokio::spawn(async move { meter.cut() });
+        tokio::time::timeout(SOON, socket.close()).await
+    });
+    assert!(outcome.expect("it ends").is_err());
 }
