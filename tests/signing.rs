@@ -118,6 +118,16 @@ fn a_watching_machine_prepares_what_an_offline_one_signs() {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     assert!(!desk.0.path("cold").join("chain.redb").exists(), "signing needs no chain and begins none");
+    // A node that has the directory takes the file itself.
+    let mut node = desk.0.start("node --json --listen none --kademlia=false --data-dir hot");
+    node.event("start");
+    desk.wallet("hot", "submit pay").refused(3, &["it is a node", "bloom tx send FILE"]);
+    desk.0.run("tx send pay.again --data-dir hot").refused(1, &["pay.again", "not signed by all"]);
+    for was in ["was taken", "waited already"] {
+        assert!(desk.0.run("tx send pay --data-dir hot").ok().stdout.contains(was));
+    }
+    node.signal("TERM");
+    node.finish().ok();
     assert_eq!(desk.field("hot", "submit pay", "state"), "sent");
     assert_eq!(desk.field("hot", "submit pay", "state"), "sent", "a repeat is the same payment");
     // So is one signed anew, whose signatures are others: it waits and spends its coins as before.

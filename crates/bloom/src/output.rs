@@ -88,7 +88,10 @@ fn explain(error: &anyhow::Error) -> String {
     });
     if let Some(path) = locked.filter(|path| bloom_node::control::is_served(path)) {
         let path = path.display();
-        told.push_str(&format!("; it is a node: ask it with `bloom peers status --data-dir {path}`"));
+        told.push_str(&format!(
+            "; it is a node: ask it with `bloom peers status --data-dir {path}`, and give it a signed payment with \
+             `bloom tx send FILE --data-dir {path}`"
+        ));
     }
     told
 }

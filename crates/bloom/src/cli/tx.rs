@@ -27,7 +27,7 @@ pub(crate) enum TxAction {
     },
     /// Hand a signed transaction to the node that runs in the data directory
     Send {
-        /// The transaction in hexadecimal digits, or a file that holds them or the bytes themselves
+        /// The transaction in hexadecimal digits, a file that holds them or the bytes, or a payment file that all have signed
         #[arg(value_name = "FILE|HEX")]
         transaction: String,
     },

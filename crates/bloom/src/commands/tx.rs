@@ -11,6 +11,7 @@ use bloom_chain::{ProveError, SearchProgress};
 use bloom_consensus::{Height, Included, Output, Params, PaymentProof, Proven, Transaction, Txid, address};
 use bloom_kernel::Batch;
 use bloom_node::control::{ControlError, Request, ask};
+use bloom_wallet::proposal::{MOST_PROPOSAL_BYTES, Proposal, ProposalError};
 use serde_json::{Value, json};
 
 use crate::cli::{TxAction, TxArgs};
@@ -24,7 +25,10 @@ const MAX_FILE_BYTES: u64 = 2 * (1 << 20) + 2;
 pub(crate) fn run(args: &TxArgs) -> Result<()> {
     match &args.action {
         TxAction::Decode { transaction } => decode(&network(&args.place.network)?, transaction, args.json),
-        TxAction::Send { transaction } => send(&args.place.resolve()?.1, transaction, args.json),
+        TxAction::Send { transaction } => {
+            let (params, directory) = args.place.resolve()?;
+            send(&params, &directory, transaction, args.json)
+        }
         TxAction::Prove { txid, out, height, confirmations } => {
             let (params, directory) = args.place.resolve()?;
             let wanted = Wanted { txid, height: height.map(Height), confirmations: *confirmations };
@@ -38,13 +42,30 @@ pub(crate) fn run(args: &TxArgs) -> Result<()> {
 fn transaction(text: &str) -> Result<Transaction> {
     let bytes = match hex::decode(text) {
         Ok(bytes) => bytes,
-        Err(_) => read_transaction(Path::new(text))?,
+        Err(_) => read_up_to(Path::new(text), MAX_FILE_BYTES)?,
     };
     Transaction::decode(&bytes).context("not a transaction")
 }
 
-fn send(directory: &Path, text: &str, json: bool) -> Result<()> {
-    let transaction = hex::encode(transaction(text)?.encode());
+/// What is to be sent: a transaction, or the payment file of one that all have signed.
+fn signed(params: &Params, text: &str) -> Result<Transaction> {
+    if hex::decode(text).is_ok() {
+        return transaction(text);
+    }
+    let bytes = read_up_to(Path::new(text), MOST_PROPOSAL_BYTES as u64)?;
+    match Proposal::decode(params, &bytes) {
+        Err(ProposalError::NotAProposal | ProposalError::TooLong { .. }) => {
+            Transaction::decode(&bytes).context("neither a transaction nor a payment file")
+        }
+        decoded => {
+            let proposal = decoded.with_context(|| text.to_owned())?;
+            proposal.transaction().with_context(|| text.to_owned())
+        }
+    }
+}
+
+fn send(params: &Params, directory: &Path, text: &str, json: bool) -> Result<()> {
+    let transaction = hex::encode(signed(params, text)?.encode());
     let answer = ask(directory, &Request::Submit { transaction }).map_err(|error| match error {
         ControlError::NotRunning { .. } => anyhow!("{error}: start one with `bloom node`"),
         error => error.into(),
@@ -79,13 +100,13 @@ fn decode(params: &Params, text: &str, json: bool) -> Result<()> {
 }
 
 /// Hexadecimal digits in a file, or the bytes themselves.
-fn read_transaction(path: &Path) -> Result<Vec<u8>> {
+fn read_up_to(path: &Path, most: u64) -> Result<Vec<u8>> {
     let file = open_file(path).map_err(|error| {
         usage(format!("{}: neither hexadecimal digits nor a file that can be opened ({error})", path.display()))
     })?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
+    file.take(most + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+    if bytes.len() as u64 > most {
         bail!("{}: expected a transaction, which has at most 1 MiB", path.display());
     }
     Ok(hex::decode(bytes.trim_ascii()).unwrap_or(bytes))

@@ -123,7 +123,10 @@ fn whose(signing: &Signing) -> String {
 pub(super) fn say_next(proposal: &Proposal, path: &Path) {
     let path = path.display();
     if proposal.is_complete() {
-        note(format_args!("signed by all: `bloom wallet submit {path}` on a machine with the chain"));
+        note(format_args!(
+            "signed by all: `bloom wallet submit {path}` on a machine with the chain, or `bloom tx send {path}` where a \
+             node runs"
+        ));
         return;
     }
     let waits = |shares: &[Share]| shares.iter().any(|share| matches!(share, Share::Absent));
