@@ -14,8 +14,9 @@ use crate::hub::Hub;
 
 /// Bytes of notes and requests of a peer: a second, and at once.
 const BYTES: Rate = Rate::per_second(256 << 10, 4 << 20);
-/// Notes and requests of a peer.
-const MESSAGES: Rate = Rate::per_second(100, 2_000);
+/// Notes and requests of a peer: more than an honest one sends on a dev network, where blocks are found as fast as a disk
+/// takes them, a few hundred a second.
+const MESSAGES: Rate = Rate::per_second(500, 5_000);
 /// Bytes of answers given to a peer.
 const ANSWERS: Rate = Rate::per_second(32 << 20, 128 << 20);
 /// Rounds of attempts re-run for a peer, and for its group, of which nothing is proven yet: 50 ms of a core a second.
@@ -29,8 +30,9 @@ const VAIN: Rate = Rate::per_second(64 << 10, 4 << 20);
 const ADDRESSES: Rate = Rate { amount: 1, every: Duration::from_secs(10), burst: 1_000 };
 /// What those of a group may cost that this node did not choose, in peers.
 const GROUP: u64 = 4;
-/// Above its budgets a peer is blamed once in this time.
+/// Above its budgets a peer is blamed once in this time, or for so many messages: the faster a flood, the sooner it ends.
 const BLAME_EVERY: Duration = Duration::from_secs(1);
+const BLAME_MESSAGES: u32 = 1_000;
 /// Most groups that are remembered; beyond it those are forgotten that have used least.
 pub(super) const MAX_GROUPS: usize = 4_096;
 
@@ -90,8 +92,9 @@ pub(super) struct Budget {
     vain: Bucket,
     rounds: Bucket,
     addresses: Bucket,
-    /// Blamed for too much, last.
+    /// Blamed for too much, last, and messages above the budget since.
     blamed: Option<Duration>,
+    refused: u32,
 }
 
 /// What a network group has left, whoever of it comes and goes.
@@ -144,7 +147,7 @@ impl Peers {
 
 impl Hub {
     /// Whether a message of this peer is within what it and its group may cost; charged if so. Blamed if it is itself above
-    /// its budget, once a second; what its neighbours use up is not its fault.
+    /// its budget, once a second or for every thousand; what its neighbours use up is not its fault.
     pub(crate) fn charge(&mut self, id: ConnId, bytes: usize) -> bool {
         let (now, bytes) = (self.now.elapsed, u64::try_from(bytes).unwrap_or(u64::MAX));
         let Some(peer) = self.peers.get_mut(id) else { return false };
@@ -258,8 +261,10 @@ impl Hub {
     fn flooded(&mut self, id: ConnId, what: &'static str) {
         let now = self.now.elapsed;
         let Some(peer) = self.peers.get_mut(id) else { return };
-        if peer.budget.blamed.is_none_or(|last| now >= last + BLAME_EVERY) {
-            peer.budget.blamed = Some(now);
+        peer.budget.refused += 1;
+        let is_due = peer.budget.blamed.is_none_or(|last| now >= last + BLAME_EVERY);
+        if is_due || peer.budget.refused >= BLAME_MESSAGES {
+            (peer.budget.blamed, peer.budget.refused) = (Some(now), 0);
             self.blame(id, Fault::Flood(what));
         }
     }
