@@ -191,9 +191,32 @@ fn files_beside_the_chain_that_cannot_be_read_are_begun_anew_with_a_remark() {
     let ended = Node::start(&home, "d", "").stop().ok();
     for name in ["peers.dat", "bans.txt"] {
         assert!(ended.stderr.contains(name) && ended.stderr.contains("begun anew"), "{}", ended.stderr);
+        assert_eq!(fs::read_to_string(home.path(&format!("d/{name}.unusable"))).unwrap(), "nonsense");
     }
     let ended = Node::start(&home, "d", "").stop().ok();
     assert!(!ended.stderr.contains("begun anew"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_node_that_reaches_nobody_says_so_once_and_goes_on_when_nobody_reads_its_events() {
+    let home = Home::new();
+    home.run("node --add-peer 127.0.0.1:0 --data-dir d").refused(2, &["add-peer: got 127.0.0.1:0"]);
+    let mut node = Node::start(&home, "d", "--add-peer 127.0.0.1:9");
+    assert_eq!(node.running.event("unreachable")["address"], "127.0.0.1:9");
+    let status = node.ok("peers status").stdout;
+    assert!(status.contains("no peers") && status.contains("by hand    127.0.0.1:9"), "{status}");
+    home.run("peers add 0.0.0.0:7 --data-dir d").refused(2, &["expected one machine's"]);
+    home.run("peers unban nokey --data-dir d").refused(2, &["got \"nokey\", expected an IP address"]);
+    let ended = node.stop().ok();
+    assert_eq!(ended.stderr.matches("cannot be reached").count(), 1, "{}", ended.stderr);
+
+    let mut command = home.bloom(["node", "--json", "--listen", "none", "--kademlia=false", "--data-dir", "e"]);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = command.stdout(full).spawn().unwrap();
+    wait_for("a node that answers", || home.run("peers status --data-dir e").status.success());
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! The one thread that owns the engine: what happens goes in, what is to be done comes out.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bloom_miner::{StopSignal, unix_time};
 use bloom_net::event::Report;
-use bloom_net::{Action, Engine, Event, Now};
+use bloom_net::{Action, Engine, Event, Now, PeerAddr};
 use crossbeam_channel::{Receiver, Sender, select};
 
 use crate::carrier::Carrier;
@@ -26,6 +27,8 @@ const HOOK_INTERVAL: Duration = Duration::from_millis(20);
 const DISK_INTERVAL: Duration = Duration::from_secs(10);
 const MEMPOOL_INTERVAL: Duration = Duration::from_secs(30);
 const BOOK_INTERVAL: Duration = Duration::from_secs(180);
+/// That an address given by hand cannot be reached is said again after this long.
+const UNREACHABLE_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// How a node ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +66,8 @@ pub(crate) struct Chores {
     mempool: Duration,
     book: Duration,
     room_is_narrow: bool,
+    /// Of which addresses given by hand it was said that they cannot be reached, and when.
+    unreachable: BTreeMap<PeerAddr, Duration>,
 }
 
 impl<D> EngineThread<D> {
@@ -106,7 +111,13 @@ impl<D> EngineThread<D> {
         let now = || Now { elapsed: began.elapsed(), unix: unix_time() };
         let actions = select! {
             recv(self.deliveries) -> delivery => match delivery {
-                Ok(delivery) => self.engine.handle((self.open)(delivery), now()),
+                Ok(delivery) => {
+                    let event = (self.open)(delivery);
+                    if let Event::DialFailed { address } = &event {
+                        self.unreachable(*address);
+                    }
+                    self.engine.handle(event, now())
+                }
                 Err(_) => {
                     tracing::error!("the network's threads have ended");
                     self.stop.stop();
@@ -150,7 +161,22 @@ impl<D> EngineThread<D> {
         }
     }
 
+    /// Says of an address given by hand that it cannot be reached: when that begins, and hourly.
+    fn unreachable(&mut self, address: PeerAddr) {
+        let (now, given) = (self.began.elapsed(), self.engine.given());
+        let said = &mut self.chores.unreachable;
+        said.retain(|address, _| given.contains(address));
+        let is_said = said.get(&address).is_some_and(|at| now < *at + UNREACHABLE_INTERVAL);
+        if given.contains(&address) && !is_said {
+            said.insert(address, now);
+            self.emit(NodeEvent::Unreachable { address: address.to_string() });
+        }
+    }
+
     fn tell(&mut self, report: &Report) {
+        if let Report::Joined { address, .. } = report {
+            self.chores.unreachable.remove(address);
+        }
         self.emit(NodeEvent::of(report));
         if let (Report::Tip { hash, height, reorganised, .. }, Some(hook)) = (report, &mut self.hook) {
             hook.tip(News { hash: *hash, height: *height, reorganised: *reorganised });

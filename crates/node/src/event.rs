@@ -47,6 +47,11 @@ pub enum NodeEvent {
         /// Why.
         why: String,
     },
+    /// A peer that was given by hand cannot be reached; it is tried again.
+    Unreachable {
+        /// Where it should be.
+        address: String,
+    },
     /// A peer did what it must not.
     Blamed {
         /// Its connection's number.
@@ -176,6 +181,10 @@ impl NodeEvent {
                 tracing::info!("peer {peer} {how} {address}: {agent}, height {height}");
             }
             Self::Left { peer, address, why } => tracing::info!("peer {peer} at {address} left: {why}"),
+            Self::Unreachable { address } => tracing::warn!(
+                "{address} cannot be reached: tried again and again, at least every 8 s; is a node there, of this network, \
+                 and no firewall between?"
+            ),
             Self::Blamed { peer, address, fault, score } => {
                 tracing::info!("peer {peer} at {address} is at fault, score {score}: {fault}");
             }

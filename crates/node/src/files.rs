@@ -59,6 +59,30 @@ pub fn store_book(directory: &Path, book: &Book) -> Result<(), FileError> {
     replace(&directory.join(PEERS_FILE), &book.encode())
 }
 
+/// Puts a file aside that is or has what cannot be read, before it is replaced: `bans.txt.unusable`.
+fn put_aside(path: &Path) {
+    let aside = aside(path);
+    match fs::rename(path, &aside) {
+        Ok(()) => tracing::warn!("{}: kept as {}", path.display(), aside.display()),
+        Err(error) => tracing::warn!("{}: cannot be kept as {}: {error}", path.display(), aside.display()),
+    }
+}
+
+fn aside(path: &Path) -> PathBuf {
+    PathBuf::from(format!("{}.unusable", path.display()))
+}
+
+/// What was loaded; what cannot be read is said, and put aside.
+pub(crate) fn put_aside_unless<T>(loaded: Result<T, FileError>) -> Option<T> {
+    let told = |error: &FileError| {
+        tracing::warn!("{error}; it is begun anew");
+        if let FileError::Content { path, .. } = error {
+            put_aside(path);
+        }
+    };
+    loaded.inspect_err(told).ok()
+}
+
 /// The bans of a directory.
 ///
 /// # Errors
@@ -72,10 +96,17 @@ pub fn load_bans(directory: &Path) -> Result<Vec<Ban>, FileError> {
     if lines.next() != Some(BANS_HEADING) {
         return Err(content(format!("expected its first line to be {BANS_HEADING:?}")));
     }
-    lines
-        .take(MAX_BANS)
-        .map(|line| line.parse().map_err(|error: bloom_net::BanError| content(error.to_string())))
-        .collect()
+    let read: Vec<Result<Ban, bloom_net::BanError>> = lines.take(MAX_BANS).map(str::parse).collect();
+    if let Some(error) = read.iter().find_map(|line| line.as_ref().err()) {
+        let aside = aside(&path);
+        fs::copy(&path, &aside).map_err(|source| FileError::Io { path: aside.clone(), source })?;
+        tracing::warn!(
+            "{}: {error}; such lines are left out, all of it is kept as {}",
+            path.display(),
+            aside.display()
+        );
+    }
+    Ok(read.into_iter().flatten().collect())
 }
 
 /// Replaces the bans of a directory.
@@ -140,7 +171,12 @@ mod tests {
         store_bans(directory, &bans).unwrap();
         store_bans(directory, &bans).unwrap();
         assert_eq!(load_bans(directory).unwrap(), bans);
-        for text in ["", "bloomcoin bans 2\n", "bloomcoin bans 1\n203.0.113.7\n", "bloomcoin bans 1\nhost 7\n"] {
+        // One bad line costs that line, and nothing is lost for good.
+        let text = format!("{BANS_HEADING}\n203.0.113.7\n{}\nhost 7\n", bans[1]);
+        fs::write(directory.join(BANS_FILE), &text).unwrap();
+        assert_eq!(load_bans(directory).unwrap(), bans[1..]);
+        assert_eq!(fs::read_to_string(directory.join("bans.txt.unusable")).unwrap(), text);
+        for text in ["", "bloomcoin bans 2\n"] {
             fs::write(directory.join(BANS_FILE), text).unwrap();
             assert!(matches!(load_bans(directory), Err(FileError::Content { .. })), "{text}");
         }

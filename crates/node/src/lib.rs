@@ -31,5 +31,5 @@ pub use files::{FileError, load_bans, load_book, store_bans, store_book};
 pub use handle::{Handle, HandleError};
 pub use hook::{Hook, HookError};
 pub use mining::{Mining, NodeChain, NodeChainError};
-pub use settings::{CONFIG_FILE, Choices, Settings, SettingsError};
+pub use settings::{CONFIG_FILE, Choices, Settings, SettingsError, to_dial};
 pub use start::{Node, StartError, start};

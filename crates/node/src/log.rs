@@ -29,7 +29,11 @@ pub fn begin(level: Level, directory: &Path) -> io::Result<()> {
     let file = RotatingFile::open(directory.join(DIRECTORY), MAX_FILE_BYTES, FILES_KEPT)?;
     let filter = || {
         let level = level.as_str().to_ascii_lowercase();
-        EnvFilter::new(format!("warn,bloom={level},bloom_node={level},bloom_net={level},bloom_chain={level}"))
+        // That a new node knows nobody yet is no fault, and it is told better elsewhere.
+        let kademlia = if matches!(level.as_str(), "debug" | "trace") { "warn" } else { "error" };
+        EnvFilter::new(format!(
+            "warn,libp2p_kad={kademlia},bloom={level},bloom_node={level},bloom_net={level},bloom_chain={level}"
+        ))
     };
     let short = fmt::layer().with_writer(io::stderr).with_ansi(false).with_target(false).with_timer(Clock::Short);
     let long = fmt::layer().with_writer(file).with_ansi(false).with_timer(Clock::Full);

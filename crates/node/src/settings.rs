@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use bloom_consensus::Params;
 use bloom_net::PeerAddr;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use tracing::Level;
 
@@ -22,17 +23,24 @@ const MOST_ADDRESSES: usize = 64;
 /// Where an operator wants more, file descriptors end first.
 const MOST_PEERS: usize = 1_000;
 
+/// A day between two blocks is slow enough.
+const MOST_PACE_SECS: u32 = 86_400;
+
 /// What an operator may choose, in the file or by flags of the same names. What is not chosen is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Choices {
     /// Where to take connections; `none` for nowhere.
+    #[serde(deserialize_with = "one_or_more")]
     pub listen: Vec<String>,
     /// The only peers to seek.
+    #[serde(deserialize_with = "one_or_more")]
     pub connect: Vec<String>,
     /// Peers to seek beside those that are found.
+    #[serde(deserialize_with = "one_or_more")]
     pub add_peer: Vec<String>,
     /// Names that stand for the addresses of nodes.
+    #[serde(deserialize_with = "one_or_more")]
     pub seed: Vec<String>,
     /// Connections that others may make.
     pub max_peers: Option<usize>,
@@ -205,11 +213,14 @@ impl Choices {
         if max_inbound > MOST_PEERS {
             return Err(value("max-peers", format!("got {max_inbound}, expected at most {MOST_PEERS}")));
         }
+        if let Some(got) = self.pace.filter(|pace| *pace > MOST_PACE_SECS) {
+            return Err(value("pace", format!("got {got}, expected 0 to {MOST_PACE_SECS} seconds")));
+        }
         check_seeds(&self.seed)?;
-        let connect = addresses("connect", &self.connect)?;
+        let connect = dialled("connect", &self.connect)?;
         Ok(Settings {
             listen: self.listen(params.peer_port)?,
-            added: addresses("add-peer", &self.add_peer)?,
+            added: dialled("add-peer", &self.add_peer)?,
             seeds: if connect.is_empty() { self.seed.clone() } else { Vec::new() },
             max_inbound,
             mdns,
@@ -231,6 +242,9 @@ impl Choices {
                 .map(|(ip, port)| PeerAddr::new(ip, port))
                 .into()),
             [none] if none == "none" => Ok(Vec::new()),
+            texts if texts.iter().any(|text| text == "none") => {
+                Err(value("listen", "got none beside addresses, expected none alone or addresses alone"))
+            }
             texts => addresses("listen", texts),
         }
     }
@@ -249,12 +263,49 @@ impl Choices {
     }
 }
 
+/// A list of texts, or one text; an empty list would go for none or for the default, so it is neither.
+fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a text or a list of texts")]
+    enum Texts {
+        One(String),
+        More(Vec<String>),
+    }
+    match Texts::deserialize(from)? {
+        Texts::One(text) => Ok(vec![text]),
+        Texts::More(texts) if texts.is_empty() => {
+            Err(D::Error::custom("got an empty list, expected a text in it: leave the key out for the default"))
+        }
+        Texts::More(texts) => Ok(texts),
+    }
+}
+
 fn value(key: &'static str, why: impl Into<String>) -> SettingsError {
     SettingsError::Value { key, why: why.into() }
 }
 
 fn address(key: &'static str, text: &str) -> Result<PeerAddr, SettingsError> {
     text.parse().map_err(|error: bloom_net::address::PeerAddrError| value(key, error.to_string()))
+}
+
+/// An address that can be connected to.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn to_dial(text: &str) -> Result<PeerAddr, String> {
+    let address: PeerAddr = text.parse().map_err(|error: bloom_net::address::PeerAddrError| error.to_string())?;
+    match (address.port(), address.ip().is_unspecified()) {
+        (0, _) => Err(format!("got {address}, expected the port at which a node takes connections, 1 to 65535")),
+        (_, true) => {
+            Err(format!("got {address}, expected one machine's address: that one stands for all of this one's"))
+        }
+        _ => Ok(address),
+    }
+}
+
+fn dialled(key: &'static str, texts: &[String]) -> Result<Vec<PeerAddr>, SettingsError> {
+    addresses(key, texts)?;
+    texts.iter().map(|text| to_dial(text).map_err(|why| value(key, why))).collect()
 }
 
 fn addresses(key: &'static str, texts: &[String]) -> Result<Vec<PeerAddr>, SettingsError> {

@@ -22,7 +22,7 @@ use crate::control::answer::Answerer;
 use crate::disk::{Room, free_bytes};
 use crate::engine_thread::{Chores, Ending, EngineThread};
 use crate::event::NodeEvent;
-use crate::files::{load_bans, load_book};
+use crate::files::{load_bans, load_book, put_aside_unless};
 use crate::handle::{Handle, MOST_WAITING, View};
 use crate::mining::{Miner, Mining, ToMine};
 use crate::prover::Prover;
@@ -72,8 +72,8 @@ pub fn start(
     let began = Instant::now();
     check_room(&settings)?;
     let directory = settings.directory.clone();
-    let bans = begun_anew_unless(load_bans(&directory)).unwrap_or_default();
-    let book = match begun_anew_unless(load_book(&directory)).flatten() {
+    let bans = put_aside_unless(load_bans(&directory)).unwrap_or_default();
+    let book = match put_aside_unless(load_book(&directory)).flatten() {
         Some(book) => book,
         None => Book::new(random()?),
     };
@@ -152,10 +152,6 @@ fn check_room(settings: &Settings) -> Result<(), StartError> {
     }
     let directory = settings.directory.display().to_string();
     Err(StartError::DiskFull { free_mib: free >> 20, directory, least_mib: settings.disk.stop_bytes >> 20 })
-}
-
-fn begun_anew_unless<T>(loaded: Result<T, crate::files::FileError>) -> Option<T> {
-    loaded.inspect_err(|error| tracing::warn!("{error}; it is begun anew")).ok()
 }
 
 /// The node goes on without a socket: nobody can ask it, which is said.

@@ -64,7 +64,10 @@ fn advise(amount: Amount, height: Height, json: bool) -> Result<()> {
                 counted(blocks, "confirmation")
             )
         }
-        None => "no number of rewards covers that; split it up".to_owned(),
+        None => {
+            "no number of rewards covers that: no wait makes it safe, nor do parts that are paid at once, which add up"
+                .to_owned()
+        }
     };
     result(format_args!("{amount} BLOOM at height {height}: {advice}"))?;
     note("the payment's own block counts; see docs/node.md for what this weighs and what it does not");

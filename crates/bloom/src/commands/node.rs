@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use crate::cli::NodeArgs;
 use crate::context::{backend, open_live_with, stop_on_interrupt, threads, usage};
 use crate::key::own_key;
-use crate::output::{DataError, result};
+use crate::output::{DataError, note, result};
 
 /// Events that whoever reads stdout has not taken; more are dropped, the node does not wait.
 const MOST_EVENTS: usize = 4_096;
@@ -94,14 +94,18 @@ fn mining(chosen: &Choices, params: &Params, backend: Backend, payout: bloom_con
     Mining { config, payout, pace: Pace::of(params, chosen.pace), blocks: chosen.blocks }
 }
 
-/// Prints what happens until the node has ended, or nobody reads any more; `look` is called all the while.
+/// Prints what happens until the node has ended, as long as somebody reads it; `look` is called all the while.
 fn print(as_json: bool, events: &Receiver<NodeEvent>, look: impl Fn()) -> Result<()> {
+    let mut is_read = as_json;
     loop {
         look();
         match events.recv_timeout(TICK) {
             Ok(event) => {
-                if as_json {
-                    result(serde_json::to_string(&event).context("an event in JSON")?)?;
+                if is_read && let Err(error) = result(serde_json::to_string(&event).context("an event in JSON")?) {
+                    is_read = false;
+                    note(format_args!(
+                        "no more events are printed, for stdout does not take them: {error}; the node goes on"
+                    ));
                 }
                 if matches!(event, NodeEvent::End { .. }) {
                     return Ok(());

@@ -8,7 +8,7 @@ use bloom_consensus::Timestamp;
 use bloom_net::Ban;
 use bloom_net::event::BanKey;
 use bloom_node::control::{ControlError, Request, ask};
-use bloom_node::{FileError, load_bans, load_book, store_bans};
+use bloom_node::{FileError, load_bans, load_book, store_bans, to_dial};
 use serde_json::{Value, json};
 
 use crate::cli::{PeersAction, PeersArgs};
@@ -36,7 +36,9 @@ fn request(action: Option<&PeersAction>) -> Result<Request> {
         Some(PeersAction::Remove { address }) => Request::Remove { address: checked(address)? },
         Some(PeersAction::Ban { ip, hours }) => Request::Ban { ip: *ip, secs: hours * 3_600 },
         Some(PeersAction::Unban { who }) => {
-            let key: BanKey = who.parse().map_err(|error: bloom_net::BanError| usage(error.to_string()))?;
+            let key: BanKey = who.parse().map_err(|_: bloom_net::BanError| {
+                usage(format!("got {who:?}, expected an IP address or the 64 digits of a peer's key"))
+            })?;
             Request::Unban { who: key.to_string() }
         }
         Some(PeersAction::Bans) => Request::Bans,
@@ -44,9 +46,7 @@ fn request(action: Option<&PeersAction>) -> Result<Request> {
 }
 
 fn checked(address: &str) -> Result<String> {
-    let parsed: bloom_net::PeerAddr =
-        address.parse().map_err(|error: bloom_net::address::PeerAddrError| usage(error.to_string()))?;
-    Ok(parsed.to_string())
+    Ok(to_dial(address).map_err(usage)?.to_string())
 }
 
 /// What the files of a node that does not run say, and what can be changed in them.
@@ -173,20 +173,28 @@ fn peers(answer: &Value) -> Result<()> {
 fn status(answer: &Value) -> Result<()> {
     let mempool = &answer["mempool"];
     let listening: Vec<_> = list(answer, "listening").iter().filter_map(Value::as_str).collect();
-    let state = if answer["behind"] == true { "catching up" } else { "in step" };
+    let state = match (answer["behind"] == true, number(answer, "inbound") + number(answer, "outbound")) {
+        (true, _) => "catching up",
+        (false, 0) => "no peers",
+        (false, _) => "in step",
+    };
     result(format_args!("network    {}, {state}", text(answer, "network")))?;
     result(format_args!("tip        {} at height {}", text(answer, "tip"), number(answer, "height")))?;
     let header = answer["best_header"].as_u64().unwrap_or(0).max(number(answer, "height"));
     result(format_args!("proven     height {header}, the best header"))?;
     result(format_args!("claimed    height {} by peers, unproven", number(answer, "claimed")))?;
     result(format_args!("peers      {} sought, {} came", number(answer, "outbound"), number(answer, "inbound")))?;
+    let sought: Vec<_> = list(answer, "sought").iter().filter_map(Value::as_str).collect();
+    if !sought.is_empty() {
+        result(format_args!("by hand    {}", sought.join(", ")))?;
+    }
     result(format_args!(
         "listening  {}",
         if listening.is_empty() { "nowhere".to_owned() } else { listening.join(", ") }
     ))?;
     result(format_args!(
-        "mempool    {} transactions, {}",
-        number(mempool, "transactions"),
+        "mempool    {}, {}",
+        counted(number(mempool, "transactions"), "transaction"),
         bytes(number(mempool, "bytes"))
     ))?;
     result(format_args!(

@@ -76,7 +76,9 @@ impl Answerer {
     }
 
     fn status(&self) -> Result<Value, String> {
-        let status = self.handle.look(bloom_net::Engine::status).map_err(text)?;
+        let status = self.handle.look(|engine| (engine.status(), engine.given())).map_err(text)?;
+        let (status, sought) = status;
+        let sought: Vec<String> = sought.iter().map(ToString::to_string).collect();
         let sum = |of: fn(&(ConnId, u64, u64)) -> u64| self.traffic.traffic().iter().map(of).sum::<u64>();
         let listening: Vec<String> = self.traffic.listening().iter().map(ToString::to_string).collect();
         Ok(json!({
@@ -85,7 +87,7 @@ impl Answerer {
             "inbound": status.inbound, "outbound": status.outbound, "bans": status.bans,
             "mempool": {"transactions": status.waiting, "bytes": status.waiting_bytes},
             "bytes_in": sum(|(_, received, _)| *received), "bytes_out": sum(|(_, _, sent)| *sent),
-            "resident_bytes": resident_bytes(), "listening": listening, "process": std::process::id(),
+            "resident_bytes": resident_bytes(), "listening": listening, "sought": sought, "process": std::process::id(),
             "version": env!("CARGO_PKG_VERSION"),
         }))
     }
@@ -120,7 +122,7 @@ fn peer_json(peer: &PeerInfo, traffic: Option<(u64, u64)>) -> Value {
 }
 
 fn parse_address(text: &str) -> Result<PeerAddr, String> {
-    text.parse().map_err(|error: bloom_net::address::PeerAddrError| error.to_string())
+    crate::settings::to_dial(text)
 }
 
 fn text(error: HandleError) -> String {

@@ -21,6 +21,7 @@ fn what_is_not_chosen_has_a_default() {
     assert_eq!((settings.max_inbound, settings.mdns, settings.upnp, settings.kademlia), (64, false, false, true));
     assert_eq!((settings.log, settings.disk), (Level::INFO, DiskLimits::default()));
     assert!(resolve("listen = [\"none\"]").unwrap().listen.is_empty());
+    assert!(resolve("listen = \"none\"").unwrap().listen.is_empty());
 }
 
 #[test]
@@ -48,6 +49,11 @@ fn what_cannot_be_is_refused_with_its_key() {
         ("notify = \"\"", "notify: got an empty command"),
         ("log = \"loud\"", "log: got \"loud\""),
         ("disk-stop-mib = 9223372036854775807", "disk-stop-mib: no disk has as much"),
+        ("connect = [\"127.0.0.1:0\"]", "connect: got 127.0.0.1:0, expected the port"),
+        ("add-peer = \"0.0.0.0:7\"", "add-peer: got 0.0.0.0:7, expected one machine's"),
+        ("listen = []", "got an empty list"),
+        ("listen = [\"none\", \"127.0.0.1:1\"]", "listen: got none beside addresses"),
+        ("pace = 86401", "pace: got 86401, expected 0 to 86400"),
         ("threads = 0", "threads"),
         ("mine = 1", "mine"),
     ] {
