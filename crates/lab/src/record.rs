@@ -140,6 +140,7 @@ impl Record {
                 self.say(at, format_args!("n{node} catches up from {} to {}", height.0, target.0));
             }
             Report::Synced { height } => self.say(at, format_args!("n{node} has caught up at {}", height.0)),
+            Report::OutOfReach { hash, .. } => self.say(at, format_args!("n{node} cannot follow {hash}")),
             Report::ClockSkew { ahead_secs } => self.say(at, format_args!("n{node} clock ahead by {ahead_secs} s")),
         }
     }

@@ -306,6 +306,14 @@ pub enum Report {
         /// The tip's height.
         height: Height,
     },
+    /// A branch leaves the chain where blocks were pruned here: it cannot be followed, whatever its work. Told at most once
+    /// an hour.
+    OutOfReach {
+        /// A block of it.
+        hash: BlockHash,
+        /// The lowest height that is kept.
+        horizon: Height,
+    },
     /// Peers agree on a time that is not this machine's. It changes nothing but this line.
     ClockSkew {
         /// How far this clock is ahead of the median of theirs, in seconds.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bloom_chain::{AcceptError, Accepted, AdmitError, Admitted, LiveChain, Outcome, StoreError};
-use bloom_consensus::{Block, BlockHash, Transaction};
+use bloom_consensus::{Block, BlockHash, Height, Transaction};
 use bloom_kernel::{Backend, Solo};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -62,6 +62,8 @@ pub(crate) enum Happening {
 
 /// The source that the chain knows a block of one's own by; peers are one above their connection's number.
 const MYSELF: u64 = 0;
+/// How often it is told that a branch cannot be followed: each of its blocks would be another reason.
+const OUT_OF_REACH_EVERY: Duration = Duration::from_secs(3_600);
 
 pub(crate) struct Hub {
     pub(crate) chain: LiveChain,
@@ -76,6 +78,8 @@ pub(crate) struct Hub {
     pub(crate) happened: VecDeque<Happening>,
     /// Why the store failed, if it did: nothing is done any more then.
     fault: Option<StoreError>,
+    /// When it was last told that a branch cannot be followed.
+    out_of_reach: Option<Duration>,
     actions: Vec<Action>,
     requests: u64,
     jobs: u64,
@@ -93,6 +97,7 @@ impl Hub {
             asked: BTreeMap::new(),
             happened: VecDeque::new(),
             fault: None,
+            out_of_reach: None,
             actions: Vec::new(),
             requests: 0,
             jobs: 0,
@@ -167,6 +172,9 @@ impl Hub {
             self.fail(error);
             return Err(StoreError::Closed.into());
         }
+        if let Err(AcceptError::Pruned { hash, horizon }) = accepted {
+            self.tell_out_of_reach(hash, horizon);
+        }
         if let Ok(accepted) = &accepted {
             let followed =
                 accepted.followed.iter().filter_map(|followed| Some((followed.hash, followed.result.as_ref().ok()?)));
@@ -175,6 +183,13 @@ impl Hub {
             self.follow(outcomes, source, Some((hash, block.transactions.len())));
         }
         accepted
+    }
+
+    fn tell_out_of_reach(&mut self, hash: BlockHash, horizon: Height) {
+        if self.out_of_reach.is_none_or(|last| self.now.elapsed >= last + OUT_OF_REACH_EVERY) {
+            self.out_of_reach = Some(self.now.elapsed);
+            self.tell(Report::OutOfReach { hash, horizon });
+        }
     }
 
     /// Tries blocks again that were ahead of the clock.
@@ -232,5 +247,44 @@ impl Hub {
             self.happened.push_back(Happening::Transaction { transaction });
         }
         Ok(admitted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bloom_chain::{Keep, MempoolLimits, Options};
+    use bloom_consensus::{Params, genesis};
+    use bloom_kernel::Batch;
+
+    use super::*;
+    use crate::testing::output_key;
+
+    fn grow(chain: &mut LiveChain, key: u8, batch: &mut Batch) -> Block {
+        let time = chain.chain().template_facts().unwrap().min_timestamp;
+        genesis::forge(chain.draft(output_key(key), time).unwrap(), batch)
+    }
+
+    /// Whoever runs a pruned node must hear that it cannot follow its peers, and not once for every block.
+    #[test]
+    fn a_branch_that_leaves_the_chain_where_it_was_pruned_is_told_once_an_hour() {
+        let params = Params::dev();
+        let options = Options { prune: Some(Keep::LEAST), threads: 1, ..Options::default() };
+        let mut chain = LiveChain::in_memory(&params, options, MempoolLimits::default()).unwrap();
+        let mut other = LiveChain::in_memory(&params, Options::default(), MempoolLimits::default()).unwrap();
+        let mut batch = Box::new(Batch::new(Backend::detect()));
+        let foreign = grow(&mut other, 2, &mut batch);
+        let now = bloom_consensus::Timestamp(1_900_000_000);
+        for _ in 0..1_200 {
+            let block = grow(&mut chain, 1, &mut batch);
+            chain.accept(&block, MYSELF, now).unwrap();
+        }
+        let mut hub = Hub::new(chain, Config::default(), Vec::new(), Backend::detect(), 1);
+        hub.now.unix = now;
+        let mut told = |secs: u64| {
+            hub.now.elapsed = Duration::from_secs(secs);
+            assert!(matches!(hub.accept(&foreign, None, false), Err(AcceptError::Pruned { .. })));
+            hub.take_actions().iter().filter(|act| matches!(act, Action::Tell(Report::OutOfReach { .. }))).count()
+        };
+        assert_eq!([0, 1, 3_599, 3_600, 3_601].map(&mut told), [1, 0, 0, 1, 0]);
     }
 }

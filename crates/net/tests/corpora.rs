@@ -1,7 +1,7 @@
 //! Every file that fuzzing begins with, and every one that it once tripped over, on this toolchain: no panic, no more
 //! memory than the bound, and what is accepted encodes to what was read (attacks 3, 25).
 
-#[expect(unreachable_pub, reason = "it is a library of its own, which this test reads as a part")]
+#[expect(unreachable_pub, dead_code, reason = "it is a library of its own, which this test reads as a part")]
 #[path = "../../../fuzz/src/lib.rs"]
 mod targets;
 

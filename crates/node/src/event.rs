@@ -108,6 +108,13 @@ pub enum NodeEvent {
         /// The tip's height.
         height: u64,
     },
+    /// A branch leaves the chain where blocks were pruned: it cannot be followed.
+    OutOfReach {
+        /// A block of it.
+        hash: String,
+        /// The lowest height that is kept here.
+        horizon: u64,
+    },
     /// Peers agree on another time than this machine's.
     ClockSkew {
         /// How far this clock is ahead, in seconds.
@@ -162,6 +169,7 @@ impl NodeEvent {
                 Self::Syncing { height: height.0, target: target.0, eta_secs: *eta_secs }
             }
             Report::Synced { height } => Self::Synced { height: height.0 },
+            Report::OutOfReach { hash, horizon } => Self::OutOfReach { hash: hash.to_string(), horizon: horizon.0 },
             Report::ClockSkew { ahead_secs } => Self::ClockSkew { ahead_secs: *ahead_secs },
         }
     }
@@ -207,6 +215,10 @@ impl NodeEvent {
                 tracing::info!("catching up: height {height} of {target}, {eta}");
             }
             Self::Synced { height } => tracing::info!("caught up at height {height}"),
+            Self::OutOfReach { hash, horizon } => tracing::error!(
+                "block {hash} of a peer is on a branch that leaves the chain below height {horizon}, where blocks were \
+                 pruned: it cannot be followed; if that branch is the right one, begin anew in another data directory"
+            ),
             Self::ClockSkew { ahead_secs } => tracing::warn!(
                 "this machine's clock is {} s {} of its peers': set it, or blocks made here may be refused",
                 ahead_secs.unsigned_abs(),
