@@ -1,11 +1,12 @@
 //! The key that `bloom mine` makes for itself: a file in the data directory that nobody else may read.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use bloom_chain::replace_file;
 use bloom_consensus::OutputKey;
 use secp256k1::{Keypair, SecretKey};
 use zeroize::Zeroizing;
@@ -114,25 +115,18 @@ fn read_up_to(mut file: File, bytes: &mut [u8]) -> io::Result<usize> {
     Ok(length)
 }
 
-/// Writes a new key beside its place and moves it there, so that a kill leaves all of it or nothing.
+/// A kill leaves all of a new key or nothing.
 fn make(path: &Path) -> Result<FileKey> {
-    let unfinished = path.with_extension("key.unfinished");
-    match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    let mut file = create_private(&unfinished)?;
     let key = FileKey::new(SecretKey::new(&mut secp256k1::rand::rng()));
     let mut hex = Zeroizing::new([0; 64]);
     let secret = Zeroizing::new(key.pair().to_secret_bytes());
     hex::encode_to_slice(*secret, &mut hex[..]).context("64 digits for 32 bytes")?;
-    file.write_all(HEADING.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.write_all(&hex[..])?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    sync_directory(path)?;
+    // As long as it will be from the start: growing would leave copies of the secret behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES));
+    for part in [HEADING.as_bytes(), b"\n", &hex[..], b"\n"] {
+        bytes.extend_from_slice(part);
+    }
+    replace_file(path, &bytes, 0o600)?;
     Ok(key)
 }
 
@@ -154,12 +148,4 @@ fn only_ours(path: &Path, file: &File) -> Result<()> {
         return Err(data(path, &what).into());
     }
     Ok(())
-}
-
-fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }

@@ -1,11 +1,11 @@
 //! The files beside the chain: known addresses and bans. Neither is trusted, neither is needed: one that cannot be read
 //! is begun anew.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use bloom_chain::replace_file;
 use bloom_net::book::MAX_BOOK_BYTES;
 use bloom_net::{Ban, Book, MAX_BANS};
 use thiserror::Error;
@@ -136,22 +136,9 @@ fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, FileError> {
     Ok(Some(bytes))
 }
 
-/// Writes a file beside its place and moves it there: a kill leaves the old one or the new one. Only its owner may read it:
-/// the book holds the key of its buckets, and bans say whom this node met.
+/// Only the owner may read them: the book holds the key of its buckets, and bans say whom this node met.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let unfinished = path.with_extension("unfinished");
-    let write = || {
-        match fs::remove_file(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)?;
-        path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
-    };
-    write().map_err(|source| FileError::Io { path: path.to_owned(), source })
+    replace_file(path, bytes, 0o600).map_err(|source| FileError::Io { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The key that tells this node from others: a file in the data directory that nobody else may read.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use bloom_chain::replace_file;
 use libp2p::identity::Keypair;
 use rustix::fs::OFlags;
 use thiserror::Error;
@@ -98,23 +99,17 @@ fn parse(bytes: &[u8]) -> Option<Keypair> {
     Keypair::ed25519_from_bytes(&mut secret[..]).ok()
 }
 
-/// Writes a new key beside its place and moves it there, so that a kill leaves all of it or nothing.
+/// A kill leaves all of a new key or nothing.
 fn make(path: &Path) -> io::Result<Keypair> {
-    let unfinished = path.with_extension("key.unfinished");
-    match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
     let key = Keypair::generate_ed25519();
     let pair = key.clone().try_into_ed25519().map_err(io::Error::other)?;
     let secret = pair.secret();
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    file.write_all(HEADING)?;
-    file.write_all(Zeroizing::new(hex::encode(secret.as_ref())).as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()?;
+    let digits = Zeroizing::new(hex::encode(secret.as_ref()));
+    // As long as it will be from the start: growing would leave copies of the secret behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES));
+    for part in [HEADING, digits.as_bytes(), b"\n"] {
+        bytes.extend_from_slice(part);
+    }
+    replace_file(path, &bytes, 0o600)?;
     Ok(key)
 }

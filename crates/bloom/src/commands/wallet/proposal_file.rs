@@ -1,10 +1,11 @@
 //! Proposals as files, and what a person is shown of one.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
 
 use anyhow::{Context, Result};
+use bloom_chain::replace_file;
 use bloom_consensus::{Height, Params};
 use bloom_wallet::proposal::{MOST_PROPOSAL_BYTES, Owner, Proposal, Share, Signing};
 use serde_json::{Value, json};
@@ -34,21 +35,8 @@ pub(super) fn must_be_new(path: &Path) -> Result<()> {
 
 /// Puts a proposal in its place as a whole: a kill leaves the file that was there, or this one.
 pub(super) fn write(path: &Path, proposal: &Proposal) -> Result<()> {
-    let unfinished = PathBuf::from(format!("{}.unfinished", path.display()));
     let place = || format!("{}: the proposal cannot be written", path.display());
-    let write = || {
-        match fs::remove_file(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&unfinished)?;
-        file.write_all(&proposal.encode())?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(parent)?.sync_all()
-    };
-    write().with_context(place)
+    replace_file(path, &proposal.encode(), 0o666).with_context(place)
 }
 
 /// Everything that whoever signs must see.
