@@ -15,30 +15,41 @@ use super::{
 /// Bytes of a block without transactions and coins, behind its length.
 const MIN_BLOCK_BYTES: usize = COUNT_BYTES + HEADER_BYTES + 20 + COUNT_BYTES;
 
+/// What every kind of message has in common: frames around its bodies.
+macro_rules! framed {
+    ($message:ident, $what:literal) => {
+        impl $message {
+            /// The whole frame: kind ‖ length ‖ body.
+            #[must_use]
+            pub fn encode(&self) -> Vec<u8> {
+                frame(self.kind(), self.body_len(), |out| self.write(out))
+            }
+
+            /// Bytes of the whole frame.
+            #[must_use]
+            pub fn encoded_len(&self) -> usize {
+                FRAME_HEADER_BYTES.saturating_add(self.body_len())
+            }
+
+            /// Reads a body, all of it. Which protocol may carry the kind is for [`super::body_bound`] to say.
+            ///
+            /// # Errors
+            /// [`WireError`] for anything but the one encoding of such a message within its bounds.
+            pub fn decode(kind: u8, body: &[u8]) -> Result<Self, WireError> {
+                let mut reader = Reader::new(body);
+                let message = Self::read(kind, &mut reader)?;
+                reader.finish($what)?;
+                Ok(message)
+            }
+        }
+    };
+}
+
+framed!(Note, "note");
+framed!(Request, "request");
+framed!(Response, "answer");
+
 impl Note {
-    /// The whole frame: kind ‖ length ‖ body.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        frame(self.kind(), self.body_len(), |out| self.write(out))
-    }
-
-    /// Bytes of the whole frame.
-    #[must_use]
-    pub fn encoded_len(&self) -> usize {
-        FRAME_HEADER_BYTES.saturating_add(self.body_len())
-    }
-
-    /// Reads a body, all of it.
-    ///
-    /// # Errors
-    /// [`WireError`] for anything but the one encoding of a note within its bounds.
-    pub fn decode(kind: u8, body: &[u8]) -> Result<Self, WireError> {
-        let mut reader = Reader::new(body);
-        let note = Self::read(kind, &mut reader)?;
-        reader.finish("note")?;
-        Ok(note)
-    }
-
     fn kind(&self) -> u8 {
         match self {
             Self::Blocks(_) => kind::NOTE_BLOCKS,
@@ -87,29 +98,6 @@ impl Note {
 }
 
 impl Request {
-    /// The whole frame: kind ‖ length ‖ body.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        frame(self.kind(), self.body_len(), |out| self.write(out))
-    }
-
-    /// Bytes of the whole frame.
-    #[must_use]
-    pub fn encoded_len(&self) -> usize {
-        FRAME_HEADER_BYTES.saturating_add(self.body_len())
-    }
-
-    /// Reads a body, all of it. Which protocol may carry the kind is for [`super::body_bound`] to say.
-    ///
-    /// # Errors
-    /// [`WireError`] for anything but the one encoding of a request within its bounds.
-    pub fn decode(kind: u8, body: &[u8]) -> Result<Self, WireError> {
-        let mut reader = Reader::new(body);
-        let request = Self::read(kind, &mut reader)?;
-        reader.finish("request")?;
-        Ok(request)
-    }
-
     fn kind(&self) -> u8 {
         match self {
             Self::Hello(_) => kind::HELLO,
@@ -171,29 +159,6 @@ impl Request {
 }
 
 impl Response {
-    /// The whole frame: kind ‖ length ‖ body.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        frame(self.kind(), self.body_len(), |out| self.write(out))
-    }
-
-    /// Bytes of the whole frame.
-    #[must_use]
-    pub fn encoded_len(&self) -> usize {
-        FRAME_HEADER_BYTES.saturating_add(self.body_len())
-    }
-
-    /// Reads a body, all of it. Which protocol may carry the kind is for [`super::body_bound`] to say.
-    ///
-    /// # Errors
-    /// [`WireError`] for anything but the one encoding of an answer within its bounds.
-    pub fn decode(kind: u8, body: &[u8]) -> Result<Self, WireError> {
-        let mut reader = Reader::new(body);
-        let response = Self::read(kind, &mut reader)?;
-        reader.finish("answer")?;
-        Ok(response)
-    }
-
     fn kind(&self) -> u8 {
         match self {
             Self::Hello(_) => kind::HELLO,
