@@ -148,7 +148,7 @@ impl Engine {
                     Purpose::Hello | Purpose::Addresses => self.manager.response(hub, peer, response),
                     Purpose::CatchUp => self.catch_up.response(hub, peer, id, response),
                     Purpose::Relay => self.blocks.response(hub, &mut self.catch_up, peer, id, response),
-                    Purpose::Transactions => self.transactions.response(hub, &self.catch_up, peer, id, response),
+                    Purpose::Transactions => self.transactions.response(hub, peer, id, response),
                 }
             }
             Event::Failed { peer, id, failure } => {
@@ -157,7 +157,7 @@ impl Engine {
                     Purpose::Hello | Purpose::Addresses => self.manager.failed(hub, peer, failure),
                     Purpose::CatchUp => self.catch_up.failed(hub, peer, id, failure),
                     Purpose::Relay => self.blocks.failed(hub, &mut self.catch_up, peer, id, failure),
-                    Purpose::Transactions => self.transactions.failed(hub, &self.catch_up, peer, id, failure),
+                    Purpose::Transactions => self.transactions.failed(hub, peer, id, failure),
                 }
             }
             Event::Wake => {
@@ -187,7 +187,7 @@ impl Engine {
         let hub = &mut self.hub;
         match note {
             Note::Addresses(addresses) => self.manager.addresses_told(hub, peer, &addresses),
-            Note::Transactions(wtxids) => self.transactions.announced(hub, &self.catch_up, peer, &wtxids),
+            Note::Transactions(wtxids) => self.transactions.announced(hub, peer, &wtxids),
             Note::Blocks(_) | Note::Compact(_) | Note::PushBlocks(_) => {
                 self.blocks.note(hub, &mut self.catch_up, peer, note);
             }
@@ -213,12 +213,12 @@ impl Engine {
                 self.manager.happened(hub, &happening);
                 self.catch_up.happened(hub, &happening);
                 self.blocks.happened(hub, &mut self.catch_up, &happening);
-                self.transactions.happened(hub, &self.catch_up, &happening);
+                self.transactions.happened(hub, &happening);
                 if let Happening::Joined(peer) = happening {
                     self.hub.take_early(peer).into_iter().for_each(|event| self.hear(event));
                 }
             }
-            self.transactions.settled(&mut self.hub, &self.catch_up);
+            self.transactions.ask(&mut self.hub, &self.catch_up);
             self.manager.tend(&mut self.hub);
             if self.hub.happened.is_empty() {
                 break;

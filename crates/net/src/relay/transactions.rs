@@ -40,8 +40,6 @@ pub(crate) struct TransactionRelay {
     wanted: WantList,
     rejected: Recent<Wtxid>,
     orphans: Orphans,
-    /// Whether nothing was asked for when it was last looked at, for this node was behind.
-    was_behind: bool,
 }
 
 impl Default for TransactionRelay {
@@ -51,13 +49,12 @@ impl Default for TransactionRelay {
             wanted: WantList::default(),
             rejected: Recent::new(MOST_REJECTED),
             orphans: Orphans::default(),
-            was_behind: false,
         }
     }
 }
 
 impl TransactionRelay {
-    pub(crate) fn announced(&mut self, hub: &mut Hub, catch_up: &CatchUp, peer: ConnId, wtxids: &[Wtxid]) {
+    pub(crate) fn announced(&mut self, hub: &mut Hub, peer: ConnId, wtxids: &[Wtxid]) {
         for wtxid in wtxids {
             self.outbox.has(peer, *wtxid);
             let is_here = hub.chain.mempool().get_by_witness(wtxid).is_some();
@@ -66,17 +63,9 @@ impl TransactionRelay {
                 self.wanted.announced(peer, *wtxid);
             }
         }
-        self.ask(hub, catch_up);
     }
 
-    pub(crate) fn response(
-        &mut self,
-        hub: &mut Hub,
-        catch_up: &CatchUp,
-        peer: ConnId,
-        id: RequestId,
-        response: Response,
-    ) {
+    pub(crate) fn response(&mut self, hub: &mut Hub, peer: ConnId, id: RequestId, response: Response) {
         let Some(asked) = self.wanted.answered(id) else { return };
         let done = match response {
             Response::Transactions(transactions) => self.take_answer(hub, peer, asked, transactions),
@@ -89,19 +78,17 @@ impl TransactionRelay {
             }
         };
         fail_on(hub, done);
-        self.ask(hub, catch_up);
     }
 
-    pub(crate) fn failed(&mut self, hub: &mut Hub, catch_up: &CatchUp, peer: ConnId, id: RequestId, failure: Failure) {
+    pub(crate) fn failed(&mut self, hub: &mut Hub, peer: ConnId, id: RequestId, failure: Failure) {
         let Some(asked) = self.wanted.answered(id) else { return };
         if failure == Failure::Timeout {
             hub.blame(peer, Fault::Stalled);
         }
         asked.into_iter().for_each(|wtxid| self.wanted.ask_another(wtxid));
-        self.ask(hub, catch_up);
     }
 
-    pub(crate) fn happened(&mut self, hub: &mut Hub, catch_up: &CatchUp, happening: &Happening) {
+    pub(crate) fn happened(&mut self, hub: &mut Hub, happening: &Happening) {
         let done = match happening {
             Happening::Joined(peer) => {
                 if let Some(direction) = hub.peers.get(*peer).map(|peer| peer.direction) {
@@ -126,7 +113,6 @@ impl TransactionRelay {
             Happening::Tip { disconnected, .. } => self.new_tip(hub, disconnected),
         };
         fail_on(hub, done);
-        self.ask(hub, catch_up);
     }
 
     /// Answers with what waits, in the order asked for. An id may be a txid: who has a child does not know the wtxid of its
@@ -159,10 +145,18 @@ impl TransactionRelay {
         hub.answer(peer, id, response);
     }
 
-    /// Something happened elsewhere: if this node is behind no longer, what it remembered is asked for.
-    pub(crate) fn settled(&mut self, hub: &mut Hub, catch_up: &CatchUp) {
-        if std::mem::replace(&mut self.was_behind, catch_up.is_behind()) && !self.was_behind {
-            self.ask(hub, catch_up);
+    /// Asks for what may be asked for, after whatever happened. Far behind the tip nothing that waits could be judged: it is remembered.
+    pub(crate) fn ask(&mut self, hub: &mut Hub, catch_up: &CatchUp) {
+        while !catch_up.is_behind()
+            && let Some((peer, wtxids)) = self.wanted.next()
+        {
+            if !hub.may_judge(peer) {
+                wtxids.into_iter().for_each(|wtxid| self.wanted.ask_another(wtxid));
+                continue;
+            }
+            let request = Request::Transactions { wtxids: wtxids.clone() };
+            let id = hub.ask(peer, Purpose::Transactions, request, ANSWER_WITHIN);
+            self.wanted.asked(id, peer, wtxids);
         }
     }
 
@@ -175,21 +169,6 @@ impl TransactionRelay {
 
     pub(crate) fn next_wake(&self) -> Option<Duration> {
         self.outbox.next_wake()
-    }
-
-    /// Asks for what may be asked for. Far behind the tip nothing that waits could be judged: it is remembered.
-    fn ask(&mut self, hub: &mut Hub, catch_up: &CatchUp) {
-        while !catch_up.is_behind()
-            && let Some((peer, wtxids)) = self.wanted.next()
-        {
-            if !hub.may_judge(peer) {
-                wtxids.into_iter().for_each(|wtxid| self.wanted.ask_another(wtxid));
-                continue;
-            }
-            let request = Request::Transactions { wtxids: wtxids.clone() };
-            let id = hub.ask(peer, Purpose::Transactions, request, ANSWER_WITHIN);
-            self.wanted.asked(id, peer, wtxids);
-        }
     }
 
     /// Some of what was asked for, in that order. What is left out is not had, unless it would not have fitted.
