@@ -162,9 +162,13 @@ fn restart(world: &mut World, victim: usize, seed: u64) {
 }
 
 fn slots(world: &mut World, victim: usize, honest: &[PeerAddr]) -> (usize, usize) {
-    let Some(engine) = world.engine(victim) else { return (0, 0) };
-    let outbound: Vec<PeerAddr> =
-        engine.peers().iter().filter(|peer| peer.direction == Direction::Outbound).map(|peer| peer.address).collect();
+    let (Some(now), Some(engine)) = (world.time_of(victim), world.engine(victim)) else { return (0, 0) };
+    let outbound: Vec<PeerAddr> = engine
+        .peers(now)
+        .iter()
+        .filter(|peer| peer.direction == Direction::Outbound)
+        .map(|peer| peer.address)
+        .collect();
     let good = outbound.iter().filter(|address| honest.contains(address)).count();
     (good, outbound.len() - good)
 }

@@ -69,6 +69,16 @@ pub enum PlanError {
         /// What can be.
         expected: String,
     },
+    /// A partition that does not end within what is simulated.
+    #[error(
+        "--partition START,LENGTH,SHARE: it ends after {got} hours, expected more than 0 and at most --hours, {expected}"
+    )]
+    PartitionEnd {
+        /// Start and length together, in hours.
+        got: String,
+        /// Of the simulation.
+        expected: u32,
+    },
     /// More miners, liars and stallers than there are nodes for.
     #[error(
         "of {nodes} nodes {honest} are needed as seeds and miners, and {others} lie or stall: ask for more nodes or fewer of the others"
@@ -140,7 +150,10 @@ impl Plan {
         if let Some(partition) = self.partition {
             range("--partition SHARE", partition.share, 1, MILLION - 1)?;
             let end = partition.start.as_secs().saturating_add(partition.length.as_secs());
-            range("--partition END", end, 1, u64::from(self.hours) * 3_600)?;
+            if end == 0 || end > u64::from(self.hours) * 3_600 {
+                let got = format!("{:.2}", end as f64 / 3_600.0);
+                return Err(PlanError::PartitionEnd { got, expected: self.hours });
+            }
         }
         let (honest, others) = (self.honest_count(), self.liar_count() + self.staller_count());
         if honest + others > self.nodes {

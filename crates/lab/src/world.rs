@@ -320,7 +320,8 @@ impl World {
         self.nodes.get(node).filter(|node| node.since.is_some()).map(|node| node.life)
     }
 
-    fn time_of(&self, node: usize) -> Option<Now> {
+    /// What a node that runs takes for the time.
+    pub(crate) fn time_of(&self, node: usize) -> Option<Now> {
         self.nodes.get(node).filter(|node| node.since.is_some()).map(|node| node.now(self.now, self.epoch))
     }
 }

@@ -16,7 +16,7 @@ use secp256k1::Keypair;
 use crate::book::Book;
 use crate::event::{Action, AnswerId, ConnId, Direction, Event, Failure, Identity, Now, Report, RequestId};
 use crate::wire::{Hello, Note, Request, Response, WIRE_VERSION};
-use crate::{Config, Engine, PeerAddr};
+use crate::{Config, Engine, PeerAddr, PeerInfo};
 
 /// The wall clock when virtual time begins.
 pub(crate) const BEGIN: Timestamp = Timestamp(1_800_000_000);
@@ -120,6 +120,11 @@ impl Wire {
 
     pub(crate) fn clock(&self) -> Now {
         Now { elapsed: self.now, unix: Timestamp(BEGIN.0 + self.clock_ahead_secs + self.now.as_secs()) }
+    }
+
+    /// The peers of an engine.
+    pub(crate) fn peers(&self, node: usize) -> Vec<PeerInfo> {
+        self.at(node).peers(self.clock())
     }
 
     /// Has an engine seek another node for good, or a puppet connect to it and say hello.

@@ -69,13 +69,12 @@ pub struct Status {
 }
 
 impl Engine {
-    /// The peers that said hello, in the order in which they came.
+    /// The peers that said hello, in the order in which they came, as they are now: it may be long since anything happened.
     #[must_use]
-    pub fn peers(&self) -> Vec<PeerInfo> {
-        let now = self.hub.now.elapsed;
+    pub fn peers(&self, now: Now) -> Vec<PeerInfo> {
         let info = |(peer, of): (ConnId, &crate::peers::Peer)| {
             let hello = of.hello.as_ref()?;
-            let ago = |at: Duration| now.saturating_sub(at);
+            let ago = |at: Duration| now.elapsed.saturating_sub(at);
             Some(PeerInfo {
                 peer,
                 address: of.address,

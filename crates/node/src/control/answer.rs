@@ -83,7 +83,8 @@ impl Answerer {
         let listening: Vec<String> = self.traffic.listening().iter().map(ToString::to_string).collect();
         Ok(json!({
             "network": self.network, "height": status.tip.height.0, "tip": status.tip.hash.to_string(),
-            "work": status.tip.work.to_string(), "best_header": status.best_header.map(|height| height.0), "claimed": status.claimed.0, "behind": status.is_behind,
+            "work": status.tip.work.to_string(), "best_header": status.best_header.map(|height| height.0),
+            "claimed": status.claimed.0, "behind": status.is_behind,
             "inbound": status.inbound, "outbound": status.outbound, "bans": status.bans,
             "mempool": {"transactions": status.waiting, "bytes": status.waiting_bytes},
             "bytes_in": sum(|(_, received, _)| *received), "bytes_out": sum(|(_, _, sent)| *sent),
@@ -93,7 +94,7 @@ impl Answerer {
     }
 
     fn peers(&self) -> Result<Value, String> {
-        let peers = self.handle.look(bloom_net::Engine::peers).map_err(text)?;
+        let peers = self.handle.ask(|engine, now| (engine.peers(now), Vec::new())).map_err(text)?;
         let traffic = self.traffic.traffic();
         let of = |peer: &PeerInfo| traffic.iter().find(|(id, ..)| *id == peer.peer).map(|(_, i, o)| (*i, *o));
         let all: Vec<Value> = peers.iter().map(|peer| peer_json(peer, of(peer))).collect();

@@ -121,7 +121,7 @@ fn who_leaves_and_comes_back_finds_its_score() {
         let (was_banned, _) = rig.engine.unban(BanKey::of(back.parse::<crate::PeerAddr>().unwrap().ip()), rig.clock());
         assert!(was_banned);
         let forgiven = rig.joins(first);
-        assert_eq!(rig.engine.peers().iter().find(|info| info.peer == forgiven).unwrap().score, 0);
+        assert_eq!(rig.peers().iter().find(|info| info.peer == forgiven).unwrap().score, 0);
     }
 }
 
@@ -209,6 +209,6 @@ fn what_the_operator_bans_or_disconnects_goes_at_once() {
     assert!(was_there);
     assert_eq!(disconnects(&actions), [b]);
     assert!(!rig.engine.disconnect(b, rig.clock()).0);
-    assert!(rig.engine.peers().is_empty());
+    assert!(rig.peers().is_empty());
     assert!(rig.says(a, Note::PushBlocks(true)).is_empty(), "who left is not heard");
 }

@@ -32,7 +32,7 @@ fn the_median_of_outbound_peers_is_told_when_it_is_more_than_a_minute_off() {
     assert_eq!(told(&[500, 500]).1, [0i64; 0], "two are no majority");
     let (rig, told) = told(&[i64::MIN + 1, i64::MIN + 1, i64::MIN + 1, i64::MIN + 1]);
     assert_eq!(told.len(), 1);
-    assert_eq!(rig.engine.peers().len(), 4);
+    assert_eq!(rig.peers().len(), 4);
 }
 
 #[test]

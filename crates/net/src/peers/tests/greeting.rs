@@ -13,7 +13,7 @@ use crate::{Config, Fault};
 const SECOND: Duration = Duration::from_secs(1);
 
 fn is_joined(wire: &Wire, node: usize) -> bool {
-    wire.at(node).peers().len() == 1
+    wire.peers(node).len() == 1
 }
 
 fn goodbye(events: &[Event]) -> Option<Goodbye> {
@@ -50,7 +50,7 @@ fn hellos_are_exchanged_and_both_know_each_other() {
     wire.connect(a, b);
     wire.run(SECOND);
     for (node, other) in [(a, b), (b, a)] {
-        let peers = wire.at(node).peers();
+        let peers = wire.peers(node);
         assert_eq!(peers.len(), 1);
         assert_eq!(peers[0].identity, identity(other));
         assert_eq!(peers[0].agent, Config::default().agent);
@@ -66,7 +66,7 @@ fn a_peer_of_another_network_is_told_and_left() {
     let (mut wire, node, puppet) = said(|hello| hello.network_id = NetworkId([7; 32]));
     let network_id = wire.at(node).chain().chain().params().network_id;
     assert_eq!(goodbye(&wire.heard(puppet)), Some(Goodbye::OtherNetwork(network_id)));
-    assert!(wire.at(node).peers().is_empty());
+    assert!(wire.peers(node).is_empty());
     wire.run(5 * SECOND);
     assert!(wire.between(node, puppet).is_empty(), "who does not leave is left");
     assert!(faults(&wire, node).is_empty());
@@ -86,7 +86,7 @@ fn a_node_that_dials_itself_notices_and_rests() {
     let node = wire.engine(Config::default());
     wire.connect(node, node);
     wire.run(600 * SECOND);
-    assert!(wire.at(node).peers().is_empty());
+    assert!(wire.peers(node).is_empty());
     assert_eq!(wire.log.iter().filter(|line| line.contains("Dial")).count(), 1);
 }
 
@@ -207,10 +207,10 @@ fn all_peers_lost_and_back() {
         wire.cut(nodes[0], nodes[other], true);
     }
     wire.run(3_600 * SECOND);
-    assert!(wire.at(0).peers().is_empty());
+    assert!(wire.peers(0).is_empty());
     for other in [1, 2] {
         wire.cut(nodes[0], nodes[other], false);
     }
     wire.run(9 * SECOND);
-    assert_eq!(wire.at(0).peers().len(), 2);
+    assert_eq!(wire.peers(0).len(), 2);
 }

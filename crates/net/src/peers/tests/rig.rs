@@ -11,7 +11,7 @@ use crate::book::Book;
 use crate::event::{Action, AnswerId, ConnId, Direction, Event, Identity, Now, Report, RequestId};
 use crate::testing::BEGIN;
 use crate::wire::{Hello, Note, Request, Response, WIRE_VERSION};
-use crate::{Ban, Config, Engine, Fault, PeerAddr};
+use crate::{Ban, Config, Engine, Fault, PeerAddr, PeerInfo};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
@@ -139,8 +139,12 @@ impl Rig {
         }
     }
 
+    pub(super) fn peers(&self) -> Vec<PeerInfo> {
+        self.engine.peers(self.clock())
+    }
+
     pub(super) fn has(&self, peer: ConnId) -> bool {
-        self.engine.peers().iter().any(|info| info.peer == peer)
+        self.peers().iter().any(|info| info.peer == peer)
     }
 
     pub(super) fn faults(&self) -> Vec<Fault> {

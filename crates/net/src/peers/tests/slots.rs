@@ -28,7 +28,7 @@ fn book(groups: u8) -> Book {
 }
 
 fn groups(rig: &Rig) -> Vec<NetGroup> {
-    rig.engine.peers().iter().map(|peer| NetGroup::of(&peer.address)).collect()
+    rig.peers().iter().map(|peer| NetGroup::of(&peer.address)).collect()
 }
 
 #[test]
@@ -77,14 +77,14 @@ fn every_two_minutes_a_new_address_is_tried_and_left() {
     let felt = dials(&rig.actions[from..]).len();
     assert!((20..=30).contains(&felt), "{felt}");
     assert_eq!(disconnects(&rig.actions[from..]).len(), felt);
-    assert_eq!((rig.engine.peers().len(), rig.engine.status().known.1), (1, 1 + felt));
+    assert_eq!((rig.peers().len(), rig.engine.status().known.1), (1, 1 + felt));
 }
 
 #[test]
 fn the_two_longest_outbound_peers_are_sought_first_after_a_restart() {
     let mut rig = Rig::begun(Config::default(), book(40), Vec::new(), 1);
     rig.live(60 * SECOND, |_| true);
-    let longest: Vec<_> = rig.engine.peers().iter().take(2).map(|peer| peer.address).collect();
+    let longest: Vec<_> = rig.peers().iter().take(2).map(|peer| peer.address).collect();
     let book = Book::decode(&rig.engine.book().encode()).unwrap();
     for seed in 2..12 {
         let mut rig = Rig::begun(Config::default(), book.clone(), Vec::new(), seed);
@@ -99,16 +99,16 @@ fn who_lost_all_peers_for_hours_finds_them_again_in_seconds() {
     for (groups, slots) in [(20, 8), (3, 3)] {
         let mut rig = Rig::begun(Config::default(), book(groups), Vec::new(), 1);
         rig.live(600 * SECOND, |_| true);
-        for peer in rig.engine.peers() {
+        for peer in rig.peers() {
             rig.event(Event::Disconnected { peer: peer.peer });
         }
         rig.live(1_000 * SECOND, |_| false);
-        assert!(rig.engine.peers().is_empty());
+        assert!(rig.peers().is_empty());
         assert!(dials(&rig.actions).len() < 3_000, "it does not dial without pause");
         rig.live(10 * SECOND, |_| true);
-        assert!(!rig.engine.peers().is_empty());
+        assert!(!rig.peers().is_empty());
         rig.live(50 * SECOND, |_| true);
-        assert_eq!(rig.engine.peers().len(), slots);
+        assert_eq!(rig.peers().len(), slots);
     }
 }
 
@@ -116,7 +116,7 @@ fn who_lost_all_peers_for_hours_finds_them_again_in_seconds() {
 fn peers_that_were_cut_off_for_an_hour_are_found_again_in_a_minute() {
     let mut rig = Rig::begun(Config::default(), book(9), Vec::new(), 1);
     rig.live(600 * SECOND, |_| true);
-    let far: BTreeSet<_> = rig.engine.peers().iter().take(4).map(|peer| (peer.peer, peer.address)).collect();
+    let far: BTreeSet<_> = rig.peers().iter().take(4).map(|peer| (peer.peer, peer.address)).collect();
     let is_far = |address: &PeerAddr| far.iter().any(|(_, far)| NetGroup::of(far) == NetGroup::of(address));
     far.iter().for_each(|(peer, _)| {
         rig.event(Event::Disconnected { peer: *peer });
@@ -126,7 +126,7 @@ fn peers_that_were_cut_off_for_an_hour_are_found_again_in_a_minute() {
     let dialled = dials(&rig.actions[from..]).len();
     assert!(dialled < 1_500, "{dialled} dials in an hour");
     rig.live(61 * SECOND, |_| true);
-    assert_eq!(rig.engine.peers().len(), 8);
+    assert_eq!(rig.peers().len(), 8);
 }
 
 #[test]
@@ -134,13 +134,13 @@ fn with_all_slots_filled_who_was_lost_stays_if_it_claims_more_work_and_no_more_t
     for (ahead, kept) in [(false, 8), (true, 10)] {
         let mut rig = Rig::begun(Config::default(), book(60), Vec::new(), 1);
         rig.live(600 * SECOND, |_| true);
-        let lost: Vec<_> = rig.engine.peers().iter().take(4).map(|peer| (peer.peer, peer.address)).collect();
+        let lost: Vec<_> = rig.peers().iter().take(4).map(|peer| (peer.peer, peer.address)).collect();
         for (peer, _) in &lost {
             rig.event(Event::Disconnected { peer: *peer });
         }
         let is_lost = |address: &PeerAddr| lost.iter().any(|(_, lost)| lost == address);
         rig.live(600 * SECOND, |address| !is_lost(address));
-        assert_eq!(rig.engine.peers().len(), 8);
+        assert_eq!(rig.peers().len(), 8);
         for _ in 0..400 {
             for address in dials(&rig.pass(SECOND / 4)) {
                 rig.welcomes(address, |hello| {
@@ -150,7 +150,7 @@ fn with_all_slots_filled_who_was_lost_stays_if_it_claims_more_work_and_no_more_t
                 });
             }
         }
-        assert_eq!(rig.engine.peers().len(), kept);
+        assert_eq!(rig.peers().len(), kept);
     }
 }
 
@@ -158,13 +158,13 @@ fn with_all_slots_filled_who_was_lost_stays_if_it_claims_more_work_and_no_more_t
 fn a_book_of_nobody_is_gone_through_ever_more_slowly() {
     let mut rig = Rig::begun(Config { outbound: 4, ..Config::default() }, book(200), Vec::new(), 1);
     rig.live(7_200 * SECOND, |address| NetGroup::of(address) < NetGroup::V4([20, 3]));
-    assert!((2..4).contains(&rig.engine.peers().len()));
+    assert!((2..4).contains(&rig.peers().len()));
     let from = rig.actions.len();
     rig.live(3_600 * SECOND, |_| false);
     let dialled = dials(&rig.actions[from..]).len();
     assert!((60..200).contains(&dialled), "{dialled} dials in an hour");
     rig.live(120 * SECOND, |_| true);
-    assert_eq!(rig.engine.peers().len(), 4);
+    assert_eq!(rig.peers().len(), 4);
 }
 
 /// 1 000 addresses of an attacker in 8 groups, all of which answer, told by peers in all of these groups as often as they
@@ -192,7 +192,7 @@ fn a_thousand_addresses_in_eight_groups_do_not_eclipse_a_node() {
         let mut rig = Rig::begun(Config::default(), book, Vec::new(), u64::from(seed));
         rig.live(30 * SECOND, |_| true);
         let honest = groups(&rig).iter().filter(|group| matches!(group, NetGroup::V4([100, _]))).count();
-        assert_eq!(rig.engine.peers().len(), 8);
+        assert_eq!(rig.peers().len(), 8);
         good += usize::from(honest >= 4);
     }
     assert!(good >= usize::from(seeds) * 95 / 100, "{good} of {seeds}");
@@ -202,7 +202,7 @@ fn a_thousand_addresses_in_eight_groups_do_not_eclipse_a_node() {
 fn an_address_that_said_hello_is_tried_and_one_that_did_not_is_remembered_for_that() {
     let mut rig = Rig::begun(Config { outbound: 2, ..Config::default() }, book(2), Vec::new(), 1);
     rig.live(10 * SECOND, |address| NetGroup::of(address) == NetGroup::V4([20, 0]));
-    let peer = rig.engine.peers()[0].address;
+    let peer = rig.peers()[0].address;
     assert_eq!(rig.engine.book().shelf(&peer), Some(Shelf::Tried));
     assert_eq!(rig.engine.status().known.1, 1);
 }
